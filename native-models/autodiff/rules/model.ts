@@ -1,0 +1,20 @@
+/** Ops that stand for a piece of a language model. */
+import type { Rules } from '../registry.ts'
+
+export const model: Rules = {
+  // y = n·w with n = x·s, s = rsqrt(mean(x²) + ε):  dx = s·(ĝ − n·mean(ĝ·n)), ĝ = g·w;  dw = Σ g·n
+  SimplifiedLayerNormalization: ({ b, g, x: [x, w], node }) => {
+    const epsilon = (node.attributes['epsilon'] as { float: number }).float
+    const s = b.reciprocal(b.sqrt(b.add(b.reduceMean(b.mul(x!, x!), [-1]), b.scalar(epsilon))))
+    const n = b.mul(x!, s)
+    const scaled = b.mul(g, w!)
+    return [() => b.mul(s, b.sub(scaled, b.mul(n, b.reduceMean(b.mul(scaled, n), [-1])))), () => b.mul(g, n)]
+  },
+  // logp_t = h_t·E[y_t] − logsumexp(h_t·Eᵀ):  dh = g·U, U = E[y] − p·E;  dE = Σ_t g_t (1[y_t] − p_t) h_tᵀ
+  CompletionLogps: ({ b, g, x: [hidden, head, targets], y: [, direction], node }) => [
+    () => b.mul(b.reshape(g, [g.shape[0]!, 1]), direction!),
+    () => b.completionHeadGradient(hidden!, head!, targets!, g, node.attributes['chunk'] as number),
+    null,
+  ],
+  CompletionHeadGradient: { refuse: 'it is itself a gradient, and gradients are not differentiated again' },
+}

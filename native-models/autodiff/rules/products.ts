@@ -1,0 +1,24 @@
+/** Y = A·B and its transposes. Gemm rules read the stored layout, so no transposed copy is made. */
+import type { GraphBuilder } from '../../onnx/builder.ts'
+import type { Value } from '../../onnx/types.ts'
+import type { Rules } from '../registry.ts'
+
+/** Swaps the last two axes. */
+function transposed(b: GraphBuilder, x: Value): Value {
+  const rank = x.shape.length
+  return b.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2])
+}
+
+export const products: Rules = {
+  // dA = G·Bᵀ, dB = Aᵀ·G
+  MatMul: ({ b, g, x: [p, q] }) => [() => b.matmul(g, transposed(b, q!)), () => b.matmul(transposed(b, p!), g)],
+  // Y = α·op(A)·op(B) + C: the four cases of dA and dB differ only in which operand comes first and which is transposed.
+  Gemm: ({ b, g, x: [p, q], node: { attributes } }) => {
+    const [transA, transB, alpha] = [attributes['transA'] === 1, attributes['transB'] === 1, (attributes['alpha'] as { float: number }).float]
+    return [
+      () => (transA ? b.gemm(q!, g, { transA: transB, transB: true, alpha }) : b.gemm(g, q!, { transB: !transB, alpha })),
+      () => (transB ? b.gemm(g, p!, { transA: true, transB: transA, alpha }) : b.gemm(p!, g, { transA: !transA, alpha })),
+      () => g,
+    ]
+  },
+}

@@ -1,0 +1,88 @@
+/** Grouped-query attention over a whole sequence, or over a cache. Heads that share keys are folded into rows, so keys are never repeated. */
+import type { GraphBuilder } from '../onnx/builder.ts'
+import type { Value } from '../onnx/types.ts'
+import type { Rope } from '../weights/config.ts'
+import { type RopeTables, ropeTables, rotate } from './rope.ts'
+
+export interface AttentionShape {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly rope: Rope
+}
+
+/** q [n, heads·headDim], k and v [n, kvHeads·headDim] of one layer → [n, heads·headDim]. */
+export type Attention = (q: Value, k: Value, v: Value, layer: number) => Value
+
+/** Keys and values of a layer, rotated, [rows, kvHeads, length, headDim]: what a cache holds. */
+export type KeepKeys = (layer: number, keys: Value, values: Value) => void
+
+/** Additive mask for "not visible": far below any score, finite so that no row can become NaN. */
+const HIDDEN = -1e9
+
+/**
+ * Causal attention of `rows` sequences of `length` tokens each. Padding stands at the end, so the causal mask also
+ * hides it from every real token.
+ */
+export function causalAttention(b: GraphBuilder, shape: AttentionShape, rows: number, length: number, keep?: KeepKeys): Attention {
+  const { heads, kvHeads, headDim, rope } = shape
+  const group = heads / kvHeads
+  // The 1/√headDim of the scores is folded into the query's rotation.
+  const forQueries = perPosition(b, ropeTables(b, rope, headDim, length, headDim ** -0.5))
+  const forKeys = perPosition(b, ropeTables(b, rope, headDim, length))
+  const mask = b.floats(Float64Array.from({ length: group * length * length }, (_, i) => (i % length <= Math.floor(i / length) % length ? 0 : HIDDEN)), [group * length, length])
+
+  return (q, k, v, layer) => {
+    const queries = b.transpose(rotate(b, b.reshape(q, [rows, length, heads, headDim]), forQueries), [0, 2, 1, 3])
+    const rotated = rotate(b, b.reshape(k, [rows, length, kvHeads, headDim]), forKeys)
+    const values = b.transpose(b.reshape(v, [rows, length, kvHeads, headDim]), [0, 2, 1, 3])
+    keep?.(layer, b.transpose(rotated, [0, 2, 1, 3]), values)
+    const scores = b.matmul(b.reshape(queries, [rows, kvHeads, group * length, headDim]), b.transpose(rotated, [0, 2, 3, 1]))
+    const mixed = b.matmul(b.softmax(b.add(scores, mask)), values)
+    return b.reshape(b.transpose(b.reshape(mixed, [rows, heads, length, headDim]), [0, 2, 1, 3]), [rows * length, heads * headDim])
+  }
+}
+
+/** [positions, headDim] → [positions, 1, headDim], to broadcast over heads. */
+function perPosition(b: GraphBuilder, { cos, sin }: RopeTables): RopeTables {
+  const spread = (table: Value): Value => b.reshape(table, [table.shape[0]!, 1, table.shape[1]!])
+  return { cos: spread(cos), sin: spread(sin) }
+}
+
+/** The cache of one layer: keys stored [rows, kvHeads, headDim, capacity] (ready to multiply), values [rows, kvHeads, capacity, headDim]. */
+export interface LayerCache {
+  readonly keys: Value
+  readonly values: Value
+}
+
+/**
+ * One new token per row against a cache of `capacity` slots. `lengths` int64 [rows, 1] is how many slots are filled, and
+ * so the position of the new token. The new token's own key and value stay outside the cache: the caller writes them.
+ */
+export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: number, capacity: number, lengths: Value, cacheOf: (layer: number) => LayerCache, keep: KeepKeys): Attention {
+  const { heads, kvHeads, headDim, rope } = shape
+  const group = heads / kvHeads
+  const atPosition = (scale: number): RopeTables => {
+    const { cos, sin } = ropeTables(b, rope, headDim, capacity + 1, scale)
+    const pick = (table: Value): Value => b.reshape(b.gather(table, lengths), [rows, 1, headDim])
+    return { cos: pick(cos), sin: pick(sin) }
+  }
+  const forQueries = atPosition(headDim ** -0.5)
+  const forKeys = atPosition(1)
+  const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
+  const filled = b.input('filled', b.float, [rows, 1, 1, 1])
+  const mask = b.where(b.less(slots, filled), b.scalar(0), b.scalar(HIDDEN))
+
+  return (q, k, v, layer) => {
+    const cache = cacheOf(layer)
+    const queries = b.reshape(rotate(b, b.reshape(q, [rows, heads, headDim]), forQueries), [rows, kvHeads, group, headDim])
+    const key = b.reshape(rotate(b, b.reshape(k, [rows, kvHeads, headDim]), forKeys), [rows, kvHeads, 1, headDim])
+    const value = b.reshape(v, [rows, kvHeads, 1, headDim])
+    keep(layer, key, value)
+    const past = b.add(b.matmul(queries, cache.keys), mask)
+    const own = b.reduceSum(b.mul(queries, key), [-1])
+    const [pPast, pOwn] = b.split(b.softmax(b.concat([past, own], -1)), [capacity, 1], -1) as [Value, Value]
+    const mixed = b.add(b.matmul(pPast, cache.values), b.mul(pOwn, value))
+    return b.reshape(mixed, [rows, heads * headDim])
+  }
+}

@@ -1,0 +1,74 @@
+/** Replaces our own ops by stock ones, just before a graph is serialised. */
+import type { GraphBuilder } from './builder.ts'
+import { type Node, type Value, assertKnown } from './types.ts'
+
+/** Rewrites `b.nodes` in place: every 'creamery' node becomes the nodes that compute the same values. */
+export function lower(b: GraphBuilder): void {
+  const used = new Set(b.nodes.flatMap((node) => node.inputs.map((input) => input?.name)))
+  b.rewrite((node) => {
+    if (node.domain !== 'creamery') return false
+    if (node.op === 'Softplus') lowerSoftplus(b, node)
+    else if (node.op === 'CompletionLogps') lowerCompletionLogps(b, node, used.has(node.outputs[1]!.name))
+    else if (node.op === 'CompletionHeadGradient') lowerHeadGradient(b, node)
+    else assertKnown(node.op)
+    return true
+  })
+}
+
+/** softplus(x) = max(x, 0) + log(1 + exp(−|x|)): stable on both sides, and exactly ln 2 at 0. */
+function lowerSoftplus(b: GraphBuilder, node: Node): void {
+  const x = node.inputs[0]!
+  const y = b.add(b.max(x, b.scalar(0)), b.log(b.add(b.exp(b.min(x, b.neg(x))), b.scalar(1))))
+  b.define(node.outputs[0]!, [y])
+}
+
+/** [start, end) of each chunk of positions. */
+const chunksOf = (n: number, size: number): [number, number][] =>
+  Array.from({ length: Math.ceil(n / size) }, (_, i) => [i * size, Math.min(n, (i + 1) * size)])
+
+const part = (b: GraphBuilder, x: Value, [start, end]: [number, number]): Value => (end - start === x.shape[0] ? x : b.slice(x, start, end, 0))
+
+/**
+ * Per chunk, with e = exp(h·Eᵀ − max) and s = Σe:  logp = h·E[y] − max − log s,  U = E[y] − (e·E)/s.
+ * The maximum is taken out here because WebGPU's ReduceLogSumExp overflows. The target's logit is the dot product
+ * h·E[y], not a pick from the logits, and U's phase is 'eager': so the runtime finishes one chunk and frees its
+ * logits before it starts the next.
+ */
+function lowerCompletionLogps(b: GraphBuilder, node: Node, wantsDirection: boolean): void {
+  const [hidden, head, targets] = node.inputs as [Value, Value, Value]
+  const [logps, direction] = node.outputs as [Value, Value]
+  const goals = b.rows(head, targets)
+  const chunks = chunksOf(hidden.shape[0]!, node.attributes['chunk'] as number).map((range) => {
+    const h = part(b, hidden, range)
+    const goal = part(b, goals, range)
+    const { e, s, max } = exponentials(b, h, head)
+    const logp = b.sub(b.reduceSum(b.mul(h, goal), [1]), b.add(max, b.log(s)))
+    const u = wantsDirection ? b.during('eager', () => b.sub(goal, b.div(b.gemm(e, head), s))) : null
+    return { logp: b.reshape(logp, [h.shape[0]!]), u }
+  })
+  b.define(logps, chunks.map((c) => c.logp))
+  if (wantsDirection) b.during('eager', () => b.define(direction, chunks.map((c) => c.u!)))
+}
+
+/** The softmax of h·Eᵀ in pieces: e [n, V] = exp(logits − max), s [n, 1] = Σe, max [n, 1]. */
+function exponentials(b: GraphBuilder, h: Value, head: Value): { e: Value; s: Value; max: Value } {
+  const logits = b.gemm(h, head, { transB: true })
+  const max = b.reduceMax(logits, [1])
+  const e = b.exp(b.sub(logits, max))
+  return { e, s: b.reduceSum(e, [1]), max }
+}
+
+/** dE = Σ_t g_t·1[y_t]·h_tᵀ − Σ_t g_t·p_t·h_tᵀ, the probabilities recomputed chunk by chunk. */
+function lowerHeadGradient(b: GraphBuilder, node: Node): void {
+  const [hidden, head, targets, g] = node.inputs as [Value, Value, Value, Value]
+  const n = hidden.shape[0]!
+  b.during('backward', () => {
+    const weighted = b.mul(hidden, b.reshape(g, [n, 1]))
+    let sum: Value | null = null
+    for (const range of chunksOf(n, node.attributes['chunk'] as number)) {
+      const { e, s } = exponentials(b, part(b, hidden, range), head)
+      sum = b.gemm(e, b.div(part(b, weighted, range), s), { transA: true, alpha: -1, c: sum })
+    }
+    b.define(node.outputs[0]!, [b.scatterAdd(sum!, targets, weighted)])
+  })
+}

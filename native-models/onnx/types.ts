@@ -1,0 +1,59 @@
+/** The graph as data: what the builder makes, autodiff extends, passes rewrite and wire serialises. */
+
+export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'int64' | 'bool'
+export type Shape = readonly number[]
+
+/** One tensor of the graph. Shapes are static: graphs are specialised per (batch, length) bucket. */
+export interface Value {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+export type Attribute = number | readonly number[] | string | { readonly float: number }
+export type Attributes = Readonly<Record<string, Attribute>>
+
+/**
+ * When a node runs, relative to others (passes/schedule.ts turns this into file order).
+ * `recompute` marks cheap forward nodes that the backward pass repeats instead of keeping their outputs.
+ */
+export type Phase = 'forward' | 'recompute' | 'backward' | 'eager'
+
+export interface Node {
+  readonly op: string
+  /** '' is ONNX itself; 'com.microsoft' ONNX Runtime's; 'creamery' ours, lowered before serialising. */
+  readonly domain: '' | 'com.microsoft' | 'creamery'
+  readonly inputs: readonly (Value | null)[]
+  readonly outputs: readonly Value[]
+  readonly attributes: Attributes
+  readonly phase: Phase
+}
+
+export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint16Array
+
+export interface Constant {
+  readonly value: Value
+  readonly data: TensorData
+}
+
+export interface Graph {
+  readonly nodes: readonly Node[]
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly { readonly name: string; readonly value: Value }[]
+  /** By value name. */
+  readonly constants: ReadonlyMap<string, Constant>
+}
+
+export const isFloat = (dtype: DType): boolean => dtype.startsWith('float')
+export const sizeOf = (shape: Shape): number => shape.reduce((product, dim) => product * dim, 1)
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dim, i) => dim === b[i])
+export const show = (value: Value): string => `${value.name}: ${value.dtype}[${value.shape.join(', ')}]`
+
+/** A graph that cannot be right, found while it is built: names op, node and shapes. */
+export class GraphError extends Error {
+  override readonly name = 'GraphError'
+}
+
+export function assertKnown(op: string): never {
+  throw new GraphError(`op ${op} is ours but has no lowering; add one to onnx/lower.ts`)
+}

@@ -1,0 +1,106 @@
+/** The three graphs of alignment: train by SFT, train by DPO, score. All specialised to a bucket of shapes. */
+import { gradients } from '../autodiff/backward.ts'
+import { causalAttention } from '../families/attention.ts'
+import { head, llama } from '../families/llama.ts'
+import { type Parameters, fedParameters } from '../families/parameters.ts'
+import { GraphBuilder } from '../onnx/builder.ts'
+import { lower } from '../onnx/lower.ts'
+import { schedule } from '../onnx/schedule.ts'
+import type { Graph, Value } from '../onnx/types.ts'
+import type { LlamaConfig } from '../weights/config.ts'
+import { type Lora, type TensorSpec, loraTensors, withLora } from './lora.ts'
+import { consistencyDpoLoss, sftLoss } from './objectives.ts'
+
+/** Shapes of one batch: `rows` sequences padded to `length`, `positions` completion tokens over all rows. */
+export interface Bucket {
+  readonly rows: number
+  readonly length: number
+  readonly positions: number
+}
+
+export interface ModelSpec {
+  readonly config: LlamaConfig
+  /** All weights of the model, Hugging Face names and shapes. */
+  readonly weights: readonly TensorSpec[]
+  /** The adapter, or null: no adapter (scoring) or full fine-tuning (training). */
+  readonly lora: Lora | null
+  /** Completion positions whose logits exist at one time. */
+  readonly headChunk: number
+}
+
+export type Objective = { readonly kind: 'sft' } | { readonly kind: 'dpo'; readonly beta: number }
+
+/** What training changes: the adapter's tensors, or every weight. */
+export const trainableTensors = ({ lora, weights }: ModelSpec): readonly TensorSpec[] => (lora ? loraTensors(lora, weights) : weights)
+
+/**
+ * Log-probabilities of completion tokens. Feeds: weights by name, and
+ *   tokens  int64 [rows·length, 1]  ids, padding at the end of each row
+ *   places  int64 [positions, 1]    flat index (row·length + t) of the hidden state that predicts the token
+ *   targets int64 [positions, 1]    the token itself
+ */
+function completionLogps(b: GraphBuilder, { config, lora, headChunk }: ModelSpec, { rows, length, positions }: Bucket): Value {
+  const fed = fedParameters(b)
+  const parameters: Parameters = lora ? withLora(b, fed, lora) : fed
+  const tokens = b.input('tokens', 'int64', [rows * length, 1])
+  const hidden = llama(b, config, parameters, tokens, causalAttention(b, config, rows, length))
+  const predicting = b.rows(hidden, b.input('places', 'int64', [positions, 1]))
+  return b.completionLogps(predicting, head(parameters, config), b.input('targets', 'int64', [positions, 1]), headChunk)[0]
+}
+
+/** Output: logps [positions]. */
+export function scoringGraph(model: ModelSpec, bucket: Bucket, float: 'float32' | 'float64' = 'float32'): Graph {
+  const b = new GraphBuilder(float)
+  b.output('logps', completionLogps(b, model, bucket))
+  return finish(b)
+}
+
+/**
+ * One micro-batch forward and backward. Further feeds: `sum.<name>` (gradients so far) and `carry` (0 starts anew, 1
+ * adds on); for SFT mask [positions] and scale []; for DPO refLogps [positions], members [rows, positions],
+ * consistency and weight [rows/2, 1] (rows alternate chosen, rejected).
+ * Outputs: loss [], `grad.<name>` = carry·sum + gradient; for DPO per pair [rows/2, 1] losses, rewards and logps.
+ */
+export function trainingGraph(model: ModelSpec, objective: Objective, bucket: Bucket, float: 'float32' | 'float64' = 'float32'): Graph {
+  const b = new GraphBuilder(float)
+  emitTraining(b, model, objective, bucket)
+  return finish(b)
+}
+
+/** The same, before lowering and scheduling: what tests and printers look at. */
+export function emitTraining(b: GraphBuilder, model: ModelSpec, objective: Objective, bucket: Bucket): void {
+  const { float } = b
+  const logps = completionLogps(b, model, bucket)
+  const loss = objective.kind === 'sft' ? emitSft(b, logps) : emitDpo(b, logps, bucket, objective.beta)
+  b.output('loss', loss)
+
+  const specs = trainableTensors(model)
+  const grads = gradients(b, loss, specs.map(({ name, shape }) => b.input(name, float, shape)))
+  b.during('backward', () => {
+    const carry = b.input('carry', float, [])
+    specs.forEach(({ name, shape }, i) => b.output(`grad.${name}`, b.add(grads[i]!, b.mul(b.input(`sum.${name}`, float, shape), carry))))
+  })
+}
+
+function emitSft(b: GraphBuilder, logps: Value): Value {
+  return sftLoss(b, logps, b.input('mask', b.float, logps.shape), b.input('scale', b.float, []))
+}
+
+function emitDpo(b: GraphBuilder, logps: Value, { rows, positions }: Bucket, beta: number): Value {
+  const perPair = [rows / 2, 1]
+  const { loss, ...perPairOutputs } = consistencyDpoLoss(b, {
+    logps,
+    refLogps: b.input('refLogps', b.float, [positions]),
+    rows: b.input('members', b.float, [rows, positions]),
+    consistency: b.input('consistency', b.float, perPair),
+    weight: b.input('weight', b.float, perPair),
+  }, beta)
+  for (const [name, value] of Object.entries(perPairOutputs)) b.output(name, value)
+  return loss
+}
+
+/** Lowers our own ops, drops what no output needs, and orders the nodes for memory. */
+export function finish(b: GraphBuilder): Graph {
+  lower(b)
+  return schedule(b.graph())
+}

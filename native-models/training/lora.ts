@@ -1,0 +1,51 @@
+/** LoRA: y = x·Wᵀ + (α/r)·(x·Aᵀ)·Bᵀ with A [r, in], B [out, r]; names are PEFT's. */
+import type { Parameters } from '../families/parameters.ts'
+import type { GraphBuilder } from '../onnx/builder.ts'
+import { type Shape, sizeOf } from '../onnx/types.ts'
+import { hashText, uniform } from '../random.ts'
+
+export interface Lora {
+  readonly r: number
+  readonly alpha: number
+  /** Last parts of module names, e.g. `q_proj`. */
+  readonly targets: readonly string[]
+}
+
+export interface TensorSpec {
+  readonly name: string
+  readonly shape: Shape
+}
+
+export const loraName = (module: string, side: 'A' | 'B'): string => `base_model.model.${module}.lora_${side}.weight`
+const isTarget = (lora: Lora, module: string): boolean => lora.targets.includes(module.slice(module.lastIndexOf('.') + 1))
+
+/** Adds the adapter to the linear layers it sits on. */
+export function withLora(b: GraphBuilder, base: Parameters, lora: Lora): Parameters {
+  return {
+    tensor: base.tensor,
+    linear(x, module, out, bias) {
+      const y = base.linear(x, module, out, bias)
+      if (!isTarget(lora, module)) return y
+      const down = b.gemm(x, b.input(loraName(module, 'A'), b.float, [lora.r, x.shape[1]!]), { transB: true })
+      return b.gemm(down, b.input(loraName(module, 'B'), b.float, [out, lora.r]), { transB: true, alpha: lora.alpha / lora.r, c: y })
+    },
+  }
+}
+
+/** The adapter's tensors for a model with these 2-D weights, in the model's order. */
+export function loraTensors(lora: Lora, weights: readonly TensorSpec[]): TensorSpec[] {
+  return weights.flatMap(({ name, shape }) => {
+    const module = name.replace(/\.weight$/, '')
+    if (shape.length !== 2 || !isTarget(lora, module)) return []
+    return [{ name: loraName(module, 'A'), shape: [lora.r, shape[1]!] }, { name: loraName(module, 'B'), shape: [shape[0]!, lora.r] }]
+  })
+}
+
+/** PEFT's start: A uniform in ±1/√in (kaiming with a = √5), B zero, so that the adapted model is the base model. */
+export function initialLora(spec: TensorSpec, seed: number): Float32Array {
+  const data = new Float32Array(sizeOf(spec.shape))
+  if (spec.name.includes('.lora_B.')) return data
+  const bound = 1 / Math.sqrt(spec.shape[1]!)
+  const key = hashText(spec.name)
+  return data.map((_, i) => (2 * uniform(seed, key, i) - 1) * bound)
+}
