@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { parseConfig, type LlamaConfig } from './config.ts'
+import { listNames, ModelError } from './error.ts'
+import { readJson, type JsonObject } from './files.ts'
+import { CONFIG_FILE, GENERATION_FILE, INDEX_FILE, listFolder, locateWeights } from './layout.ts'
+import { openSafetensors, type Safetensors } from './safetensors.ts'
+import { EMBEDDING, HEAD, type StoredTensor } from './tensors.ts'
+
+/** The open weight files of a folder and all their tensors by stored name. */
+export type StoredWeights = {
+  files: ReadonlyMap<string, Safetensors>
+  tensors: ReadonlyMap<string, StoredTensor>
+  metadata: Readonly<Record<string, string>>
+}
+
+/** `config.json` and, where there is one, `generation_config.json`. @throws ModelError */
+export function readConfig(folder: string): { config: LlamaConfig; configJson: JsonObject } {
+  const names = listFolder(folder)
+  const path = join(folder, CONFIG_FILE)
+  const configJson = readJson(path)
+  const generation = names.includes(GENERATION_FILE) ? readJson(join(folder, GENERATION_FILE)) : undefined
+  return { configJson, config: parseConfig(configJson, path, generation) }
+}
+
+/** Opens all weight files of a folder and holds them against their index. Close the files when done. @throws ModelError */
+export function openWeights(folder: string): StoredWeights {
+  const layout = locateWeights(folder)
+  const files = new Map<string, Safetensors>()
+  try {
+    for (const name of layout.files) files.set(name, openSafetensors(join(folder, name)))
+    const tensors = new Map<string, StoredTensor>()
+    for (const [file, content] of files) {
+      for (const [name, { dtype, shape }] of content.tensors) {
+        const place = layout.weightMap?.get(name) ?? file // the index decides where a name lies twice
+        if (place === file) tensors.set(name, { file, storedAs: name, dtype, shape })
+      }
+    }
+    const absent = [...(layout.weightMap?.keys() ?? [])].filter((name) => !tensors.has(name))
+    if (absent.length > 0) {
+      throw new ModelError(`${folder}: ${INDEX_FILE} promises tensors that their files do not hold (${listNames(absent)}); download the files again.`)
+    }
+    const metadata = Object.fromEntries([...files.values()].flatMap((content) => Object.entries(content.metadata)))
+    return { files, tensors, metadata }
+  } catch (error) {
+    closeFiles(files)
+    throw error
+  }
+}
+
+export function closeFiles(files: ReadonlyMap<string, Safetensors>): void {
+  for (const file of files.values()) file.close()
+}
+
+/**
+ * Of a tied model that stores embedding and head both: transformers' versions disagree on which one wins, so they must
+ * hold the same bytes. @throws ModelError
+ */
+export function checkTiedHead(folder: string, { files, tensors }: StoredWeights): void {
+  const [embedding, head] = [EMBEDDING, HEAD].map((name) => {
+    const data = files.get(tensors.get(name)!.file)!.readTensor(name)
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  })
+  if (embedding!.equals(head!)) return
+  throw new ModelError(
+    `${folder}: config.json says that the head is the embedding, but ${HEAD} differs from ${EMBEDDING}; ` +
+      'set "tie_word_embeddings" to false or remove one of them.',
+  )
+}
