@@ -128,4 +128,4 @@ def write_tensors(path, tensors):
     for name, tensor in tensors.items():
         dtype = torch.int32 if tensor.dtype == torch.int64 else torch.float32 if "grad." in name else tensor.dtype
         ready[name] = tensor.detach().to(dtype).clone().contiguous()
-    save_file(ready, path)
+    save_file(ready, path, metadata={"format": "pt"})

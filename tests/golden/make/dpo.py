@@ -20,7 +20,7 @@ def expected_loss(metrics, c):
     return c * math.log1p(math.exp(-z)) + (1 - c) * math.log1p(math.exp(z))
 
 
-def run_case(trainer, model, tensors, pairs, refs, case):
+def run_case(trainer, model, pairs, refs, case):
     pair, beta, c = case
     model.zero_grad()
     loss, metrics = trl_loss(trainer, model, trl_batch([pairs[pair]], refs[pair]), beta, c)
@@ -54,12 +54,12 @@ def main():
         trainer = make_trainer(policy, beta=0.1)
         cases = []
         for index, case in enumerate(CASES):
-            cases.append(run_case(trainer, policy, tensors, pairs, refs, case))
+            cases.append(run_case(trainer, policy, pairs, refs, case))
             tensors |= {f"case{index}.grad.{key}": grad.clone() for key, grad in lora_gradients(policy).items()}
 
         # The same pair and reference log-probs, all weights of the base (no adapter) trained.
         base = load_model(ROOT / MODEL)
-        full = run_case(make_trainer(base, beta=0.1), base, tensors, pairs, refs, FULL_CASE)
+        full = run_case(make_trainer(base, beta=0.1), base, pairs, refs, FULL_CASE)
         tensors |= {f"full.grad.{name}": parameter.grad for name, parameter in base.named_parameters()}
 
     write_tensors("dpo.safetensors", tensors)
