@@ -1,0 +1,64 @@
+/** What a policy answered. Append-only, except for `isCorrect`, which a better answer extractor may revise. */
+import type { FinishReason } from '../../preload/contract/domain.ts'
+import { all, get, run } from './database.ts'
+import type { Database } from './database.ts'
+import { int32FromBlob, toBlob, toJson } from './encoding.ts'
+
+export interface Response {
+  id: string
+  promptId: string
+  iterationId: string
+  /** 0 … N−1 */
+  position: number
+  text: string
+  /** The completion's tokens. */
+  tokenIds: Int32Array
+  finishReason: FinishReason
+  seed: number
+  /** What it was sampled with: samplingTemperature, topP, topK, maxNewTokens. */
+  sampling: Record<string, number>
+  /** Null where there is no gold answer. */
+  isCorrect: boolean | null
+}
+interface ResponseRow extends Omit<Response, 'tokenIds' | 'sampling' | 'isCorrect'> {
+  tokenIds: Uint8Array
+  sampling: string
+  isCorrect: number | null
+}
+
+export function insertResponse(db: Database, row: Response): void {
+  run(
+    db,
+    `INSERT INTO responses (id, prompt_id, iteration_id, position, text, token_ids, finish_reason, seed, sampling, is_correct)
+     VALUES (@id, @promptId, @iterationId, @position, @text, @tokenIds, @finishReason, @seed, @sampling, @isCorrect)`,
+    { ...row, tokenIds: toBlob(row.tokenIds), sampling: toJson(row.sampling), isCorrect: toBit(row.isCorrect) },
+  )
+}
+
+export function setCorrectness(db: Database, responseId: string, isCorrect: boolean | null): void {
+  run(db, 'UPDATE responses SET is_correct = @isCorrect WHERE id = @responseId', { responseId, isCorrect: toBit(isCorrect) })
+}
+
+/** All of an iteration, by prompt and position. */
+export function responsesOf(db: Database, iterationId: string): Response[] {
+  return all<ResponseRow>(db, 'SELECT * FROM responses WHERE iteration_id = @iterationId ORDER BY prompt_id, position', { iterationId }).map(fromRow)
+}
+
+/** All answers to a prompt, in every branch. */
+export function responsesTo(db: Database, promptId: string): Response[] {
+  return all<ResponseRow>(db, 'SELECT * FROM responses WHERE prompt_id = @promptId ORDER BY id', { promptId }).map(fromRow)
+}
+
+export function responseOf(db: Database, id: string): Response | undefined {
+  const row = get<ResponseRow>(db, 'SELECT * FROM responses WHERE id = @id', { id })
+  return row && fromRow(row)
+}
+
+const fromRow = (row: ResponseRow): Response => ({
+  ...row,
+  tokenIds: int32FromBlob(row.tokenIds),
+  sampling: JSON.parse(row.sampling) as Record<string, number>,
+  isCorrect: row.isCorrect === null ? null : row.isCorrect === 1,
+})
+
+const toBit = (value: boolean | null) => (value === null ? null : Number(value))

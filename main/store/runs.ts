@@ -1,0 +1,40 @@
+/** A run: one configuration carried out on one base model. */
+import type { RunConfig } from '../../preload/contract/config.ts'
+import { all, get, run } from './database.ts'
+import type { Database } from './database.ts'
+import { toJson } from './encoding.ts'
+
+export interface Run {
+  id: string
+  config: RunConfig
+  seed: number
+  /** Folder of M0: a link, so it may be absolute. */
+  basePath: string
+  baseSha256: string
+  createdAt: string
+}
+export type NewRun = Omit<Run, 'createdAt'>
+type RunRow = Omit<Run, 'config'> & { config: string }
+
+export function insertRun(db: Database, row: NewRun): void {
+  run(db, 'INSERT INTO runs (id, config, seed, base_path, base_sha256) VALUES (@id, @config, @seed, @basePath, @baseSha256)', {
+    ...row,
+    config: toJson(row.config),
+  })
+}
+
+export function runsOf(db: Database): Run[] {
+  return all<RunRow>(db, 'SELECT * FROM runs ORDER BY id').map(fromRow)
+}
+
+export function runOf(db: Database, id: string): Run | undefined {
+  const row = get<RunRow>(db, 'SELECT * FROM runs WHERE id = @id', { id })
+  return row && fromRow(row)
+}
+
+/** The base model was moved ("locate"); the caller has checked that its sha256 is the same. */
+export function relocateBase(db: Database, id: string, basePath: string): void {
+  run(db, 'UPDATE runs SET base_path = @basePath WHERE id = @id', { id, basePath })
+}
+
+const fromRow = (row: RunRow): Run => ({ ...row, config: JSON.parse(row.config) as RunConfig })

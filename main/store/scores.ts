@@ -1,0 +1,56 @@
+/** What judges think of responses: log-probabilities under models, and rewards from outside. All are kept. */
+import { all, run } from './database.ts'
+import type { Database } from './database.ts'
+import { float32FromBlob, toBlob } from './encoding.ts'
+
+export interface Score {
+  responseId: string
+  /** θ, the judge. */
+  modelId: string
+  /** Σ log π_θ over the completion, nats. */
+  logps: number
+  meanLogps: number
+  /** Completion tokens summed over. */
+  tokens: number
+  /** One per completion token, where kept. */
+  perTokenLogps: Float32Array | null
+}
+type ScoreRow = Omit<Score, 'perTokenLogps'> & { perTokenLogps: Uint8Array | null }
+
+export function insertScore(db: Database, row: Score): void {
+  run(
+    db,
+    `INSERT INTO scores (response_id, model_id, logps, mean_logps, tokens, per_token_logps)
+     VALUES (@responseId, @modelId, @logps, @meanLogps, @tokens, @perTokenLogps)`,
+    { ...row, perTokenLogps: row.perTokenLogps && toBlob(row.perTokenLogps) },
+  )
+}
+
+/** Of one response, under every judge. */
+export function scoresOf(db: Database, responseId: string): Score[] {
+  return all<ScoreRow>(db, 'SELECT * FROM scores WHERE response_id = @responseId ORDER BY model_id', { responseId }).map((row) => ({
+    ...row,
+    perTokenLogps: row.perTokenLogps && float32FromBlob(row.perTokenLogps),
+  }))
+}
+
+export interface ExternalReward {
+  responseId: string
+  /** Who rewards: 'answers', a file's name, a judge prompt. */
+  source: string
+  /** Higher is better. */
+  reward: number
+}
+
+export function insertExternalReward(db: Database, row: ExternalReward): void {
+  run(db, 'INSERT INTO external_rewards (response_id, source, reward) VALUES (@responseId, @source, @reward)', { ...row })
+}
+
+/** One source's rewards for an iteration's responses, by prompt and position. */
+export function externalRewardsOf(db: Database, iterationId: string, source: string): ExternalReward[] {
+  return all(db, externalRewardsSql, { iterationId, source })
+}
+
+const externalRewardsSql = `
+  SELECT e.* FROM responses r JOIN external_rewards e ON e.response_id = r.id AND e.source = @source
+  WHERE r.iteration_id = @iterationId ORDER BY r.prompt_id, r.position`

@@ -1,0 +1,56 @@
+/** A stage of one iteration: its status, what it depended on, and what went wrong. */
+import type { Stage, StageStatus } from '../../preload/contract/domain.ts'
+import { all, get, run } from './database.ts'
+import type { Database } from './database.ts'
+
+export interface StageRow {
+  id: string
+  iterationId: string
+  stage: Stage
+  status: StageStatus
+  /** Hash of everything the stage depends on; null before it is known. */
+  inputHash: string | null
+  /** The sentence of a failed stage. */
+  error: string | null
+  startedAt: string | null
+  finishedAt: string | null
+}
+
+/** Plans a stage as 'pending'. */
+export function insertStage(db: Database, row: Pick<StageRow, 'id' | 'iterationId' | 'stage' | 'inputHash'>): void {
+  run(db, 'INSERT INTO stages (id, iteration_id, stage, input_hash) VALUES (@id, @iterationId, @stage, @inputHash)', { ...row })
+}
+
+/** Starts a stage, or starts it again. */
+export function startStage(db: Database, id: string, inputHash: string): void {
+  change(db, id, `UPDATE stages SET status = 'running', error = NULL, input_hash = @inputHash, started_at = ${now}, finished_at = NULL WHERE id = @id`, { inputHash })
+}
+
+/** @throws SqliteError while one of its batches is not committed */
+export function finishStage(db: Database, id: string): void {
+  change(db, id, `UPDATE stages SET status = 'done', error = NULL, finished_at = ${now} WHERE id = @id`)
+}
+
+/** `error` is the sentence a person reads. */
+export function failStage(db: Database, id: string, error: string): void {
+  change(db, id, `UPDATE stages SET status = 'failed', error = @error, finished_at = ${now} WHERE id = @id`, { error })
+}
+
+export function markStage(db: Database, id: string, status: 'pending' | 'paused' | 'stale'): void {
+  change(db, id, 'UPDATE stages SET status = @status, error = NULL WHERE id = @id', { status })
+}
+
+/** Of an iteration, in planned order. */
+export function stagesOf(db: Database, iterationId: string): StageRow[] {
+  return all(db, 'SELECT * FROM stages WHERE iteration_id = @iterationId ORDER BY rowid', { iterationId })
+}
+
+export function stageOf(db: Database, id: string): StageRow | undefined {
+  return get(db, 'SELECT * FROM stages WHERE id = @id', { id })
+}
+
+const now = "strftime('%Y-%m-%dT%H:%M:%fZ')"
+
+function change(db: Database, id: string, sql: string, params: Record<string, string> = {}): void {
+  if (run(db, sql, { id, ...params }) !== 1) throw new Error(`there is no stage ${id}`)
+}

@@ -1,0 +1,49 @@
+/** What people judged: append-only; taking one back is a new row. */
+import { all, get, inTransaction, run } from './database.ts'
+import type { Database } from './database.ts'
+
+export interface Verdict {
+  id: number
+  promptId: string
+  responseAId: string
+  responseBId: string
+  /** The better side; null in an undo. */
+  verdict: 'a' | 'b' | 'tie' | 'unsure' | null
+  /** The verdict this row takes back. */
+  undoneOf: number | null
+  annotator: string
+  criterion: string
+  idempotencyKey: string
+  /** From shown to judged. */
+  elapsedMs: number
+  createdAt: string
+}
+export type NewVerdict = Omit<Verdict, 'id' | 'createdAt'>
+
+/** The row's id; the same request again (by its key) adds nothing. @throws SqliteError when the verdict is undone already */
+export function insertVerdict(db: Database, row: NewVerdict): number {
+  return inTransaction(db, () => {
+    run(
+      db,
+      `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, annotator, criterion, idempotency_key, elapsed_ms)
+       VALUES (@promptId, @responseAId, @responseBId, @verdict, @undoneOf, @annotator, @criterion, @idempotencyKey, @elapsedMs)
+       ON CONFLICT (idempotency_key) DO NOTHING`,
+      { ...row },
+    )
+    return get<{ id: number }>(db, 'SELECT id FROM verdicts WHERE idempotency_key = @key', { key: row.idempotencyKey })!.id
+  })
+}
+
+/** All rows about a prompt, undone ones and undos included, in the order given. */
+export function verdictsOf(db: Database, promptId: string): Verdict[] {
+  return all(db, 'SELECT * FROM verdicts WHERE prompt_id = @promptId ORDER BY id', { promptId })
+}
+
+/** Those that stand: neither undone nor an undo. */
+export function standingVerdictsOf(db: Database, promptId: string): Verdict[] {
+  return all(db, standingVerdictsSql, { promptId })
+}
+
+const standingVerdictsSql = `
+  SELECT * FROM verdicts v WHERE prompt_id = @promptId AND verdict IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undone_of = v.id) ORDER BY id`
