@@ -49,6 +49,16 @@ test.each([
   expect(hex(encodeFloats('F16', Float32Array.of(value, -value)) as Uint16Array)).toEqual(hex([half, half | 0x8000]))
 })
 
+test('F32 → F16: every midpoint between neighbours goes to the even one, and an ulp beside it to the near one', () => {
+  const lower = Uint16Array.from({ length: 0x7bff }, (_, i) => i) // all finite but the last, subnormals too
+  const midpoints = Float32Array.from(lower, (half) => decodeFloats('F16', Uint16Array.of(half, half + 1)).reduce((a, b) => a + b) / 2)
+  const bits = new Uint32Array(midpoints.buffer)
+  const rounded = (nudge: number) => [...(encodeFloats('F16', new Float32Array(bits.map((x) => x + nudge).buffer)) as Uint16Array)]
+  expect(rounded(0)).toEqual([...lower].map((half) => half + (half % 2)))
+  expect(rounded(-1)).toEqual([...lower])
+  expect(rounded(1)).toEqual([...lower].map((half) => half + 1))
+})
+
 test('F32 → F16 equals the platform on 400 000 bit patterns of all magnitudes', () => {
   let seed = 1
   const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0)
