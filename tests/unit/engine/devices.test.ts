@@ -3,45 +3,67 @@ import { availableParallelism } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { EngineHost } from '../../../main/engine/host.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../../swiftshader.ts'
+import type { TestCalls } from './fixture-engine.ts'
 
 /** No Vulkan driver at all, whatever this computer has. */
 const noDriver = { VK_ICD_FILENAMES: '/nonexistent/driver.json', VK_DRIVER_FILES: '/nonexistent/driver.json' }
 
-let host: EngineHost
-afterEach(() => host.close())
+const open: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const engine of open.splice(0)) await engine.close()
+})
+
+function start(env: Record<string, string> = {}): EngineHost {
+  const engine = EngineHost.start({ env })
+  open.push(engine)
+  return engine
+}
 
 test('hello names the versions', async () => {
-  host = EngineHost.start()
-  expect(await host.call('hello', {})).toEqual({ pid: host.pid, node: process.versions.node, onnxruntime: '1.30.0' })
+  const engine = start()
+  expect(await engine.call('hello', {})).toEqual({ pid: engine.pid, node: process.versions.node, onnxruntime: '1.30.0' })
 })
 
 test('memory is the engine’s own', async () => {
-  host = EngineHost.start()
-  const { rss, peakRss } = await host.call('memory', {})
+  const engine = start()
+  const { rss, peakRss } = await engine.call('memory', {})
   expect(rss).toBeGreaterThan(20e6)
   expect(peakRss).toBeGreaterThanOrEqual(rss * 0.9)
   expect(peakRss).toBeLessThan(2e9)
 })
 
 test('the CPU is always there, with its threads', async () => {
-  host = EngineHost.start({ env: noDriver })
-  const [cpu] = await host.call('probe', {})
+  const engine = start(noDriver)
+  const [cpu] = await engine.call('probe', {})
   expect(cpu).toMatchObject({ device: 'cpu', available: true, reason: null, details: { threads: availableParallelism() } })
   expect(cpu!.name).not.toBe('')
 })
 
 test.runIf(swiftshaderRuns)('WebGPU is available where a graph really ran on it', async () => {
-  host = EngineHost.start({ env: swiftshaderEnv() })
-  const webgpu = (await host.call('probe', {})).find(({ device }) => device === 'webgpu')!
+  const engine = start(swiftshaderEnv())
+  const webgpu = (await engine.call('probe', {})).find(({ device }) => device === 'webgpu')!
   expect(webgpu).toMatchObject({ available: true, reason: null, name: 'WebGPU adapter (name not reported)' })
   expect(webgpu.details.firstRunMilliseconds).toBeGreaterThan(0)
 })
 
 test.runIf(process.platform === 'linux')('without a driver WebGPU is reported, and refused, with a reason', async () => {
-  host = EngineHost.start({ env: noDriver })
-  const webgpu = (await host.call('probe', {})).find(({ device }) => device === 'webgpu')!
+  const engine = start(noDriver)
+  const webgpu = (await engine.call('probe', {})).find(({ device }) => device === 'webgpu')!
   expect(webgpu).toMatchObject({ available: false, details: {} })
   expect(webgpu.reason).toMatch(/no WebGPU adapter.*choose the CPU/)
-  await expect(host.call('tryDevice', { device: 'webgpu' })).rejects.toMatchObject({ code: 'device-unavailable', message: webgpu.reason })
-  expect((await host.call('tryDevice', { device: 'cpu' })).milliseconds).toBeGreaterThan(0)
+  await expect(engine.call('tryDevice', { device: 'webgpu' })).rejects.toMatchObject({ code: 'device-unavailable', message: webgpu.reason })
+  expect((await engine.call('tryDevice', { device: 'cpu' })).milliseconds).toBeGreaterThan(0)
+})
+
+test('a driver that crashes takes down the trial only', async () => {
+  const engine = EngineHost.start<TestCalls>({ entry: new URL('./fixture-engine.ts', import.meta.url), env: { CRASH_ON_TRIAL: 'yes' } })
+  open.push(engine)
+  const reason = 'The graphics driver crashed when a small graph was tried on it; update the driver or choose the CPU.'
+  expect((await engine.call('probe', {})).map(({ device, available, reason }) => ({ device, available, reason }))).toEqual([
+    { device: 'cpu', available: true, reason: null },
+    { device: 'webgpu', available: false, reason },
+  ])
+  await expect(engine.call('requireDevice', { device: 'webgpu' })).rejects.toMatchObject({ code: 'device-unavailable', message: reason })
+  expect(await engine.call('requireDevice', { device: 'cpu' })).toMatchObject({ available: true })
+  expect(engine.generation).toBe(1)
 })

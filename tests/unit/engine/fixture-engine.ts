@@ -1,8 +1,8 @@
 /** An engine for tests: calls that misbehave on purpose, and calls that exercise sessions.ts on a device. */
 import { setImmediate } from 'node:timers/promises'
-import { tryDevice } from '../../../main/engine/devices.ts'
+import { probe, requireDevice, tryDevice } from '../../../main/engine/devices.ts'
 import { type Handlers, serve } from '../../../main/engine/dispatch.ts'
-import type { Nothing } from '../../../main/engine/protocol.ts'
+import type { DeviceReport, Nothing } from '../../../main/engine/protocol.ts'
 import { type DType, download, openSession, type TensorData, tensor, upload } from '../../../main/engine/sessions.ts'
 import { GraphBuilder } from '../../../native-models/onnx/builder.ts'
 import { encodeModel } from '../../../native-models/onnx/wire.ts'
@@ -21,7 +21,10 @@ export interface TestCalls {
   leave: { params: { code: number; lastWords: string }; result: never; event: never }
   crash: { params: { signal: NodeJS.Signals }; result: never; event: never }
   priority: { params: Nothing; result: number; event: never }
+  /** Crashes, as a bad driver does, where the environment says CRASH_ON_TRIAL. */
   tryDevice: { params: { device: Device }; result: { milliseconds: number }; event: never }
+  probe: { params: Nothing; result: DeviceReport[]; event: never }
+  requireDevice: { params: { device: Device }; result: DeviceReport; event: never }
   roundTrip: { params: { device: Device; dtype: DType; dims: number[]; data: TensorData }; result: { device: Device; dims: readonly number[]; dataWhileThere: boolean; data: TensorData | null }; event: never }
   /** p ← p − g/2, `steps` times, with p as feed and fetch; also the scalar Σg. */
   descend: { params: { device: Device; p: Float32Array; g: Float32Array; steps: number }; result: { p: TensorData | null; sum: TensorData | null; sumOn: Device; sameTensor: boolean }; event: never }
@@ -61,7 +64,12 @@ const handlers: Handlers<TestCalls> = {
     return new Promise(() => {}) as never
   },
   priority: async () => (await import('node:os')).getPriority(),
-  tryDevice: ({ device }) => tryDevice(device),
+  tryDevice({ device }) {
+    if (process.env.CRASH_ON_TRIAL) process.kill(process.pid, 'SIGSEGV')
+    return tryDevice(device)
+  },
+  probe: () => probe(),
+  requireDevice: ({ device }) => requireDevice(device),
 
   async roundTrip({ device, dtype, dims, data }) {
     const there = await upload(tensor(dtype, dims, data), device)
