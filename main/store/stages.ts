@@ -1,4 +1,5 @@
 /** A stage of one iteration: its status, what it depended on, and what went wrong. */
+import { stages } from '../../preload/contract/domain.ts'
 import type { Stage, StageStatus } from '../../preload/contract/domain.ts'
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
@@ -40,9 +41,10 @@ export function markStage(db: Database, id: string, status: 'pending' | 'paused'
   change(db, id, 'UPDATE stages SET status = @status, error = NULL WHERE id = @id', { status })
 }
 
-/** Of an iteration, in planned order. */
+/** Of an iteration, in the order they are carried out. */
 export function stagesOf(db: Database, iterationId: string): StageRow[] {
-  return all(db, 'SELECT * FROM stages WHERE iteration_id = @iterationId ORDER BY rowid', { iterationId })
+  const rows = all<StageRow>(db, 'SELECT * FROM stages WHERE iteration_id = @iterationId', { iterationId })
+  return rows.sort((a, b) => stages.indexOf(a.stage) - stages.indexOf(b.stage))
 }
 
 export function stageOf(db: Database, id: string): StageRow | undefined {

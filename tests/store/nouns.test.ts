@@ -15,7 +15,7 @@ import { consistenciesOf, insertConsistency, insertRankingSet, rankingSetOf, ran
 import { insertResponse, responseOf, responsesOf, responsesTo, setCorrectness } from '../../main/store/responses.ts'
 import { relocateBase, runOf } from '../../main/store/runs.ts'
 import { externalRewardsOf, insertExternalReward, insertScore, scoresOf } from '../../main/store/scores.ts'
-import { failStage, finishStage, insertStage, markStage, stageOf, startStage } from '../../main/store/stages.ts'
+import { failStage, finishStage, insertStage, markStage, stageOf, stagesOf, startStage } from '../../main/store/stages.ts'
 import { insertVerdict, standingVerdictsOf, verdictsOf } from '../../main/store/verdicts.ts'
 import type { NewVerdict } from '../../main/store/verdicts.ts'
 import { config, ids, insertFinishedRound, insertPlan, newPrompt, newRankingSet, newResponse, sha, temporaryDatabase } from './fixture.ts'
@@ -236,6 +236,7 @@ test('append-only tables refuse UPDATE, DELETE and REPLACE', () => {
 test('the database accepts every word of the contract and no other', () => {
   const db = planned()
   for (const stage of stages.filter((name) => name !== 'sample' && name !== 'train')) insertStage(db, { id: stageId(ids.i1, stage), iterationId: ids.i1, stage, inputHash: null })
+  expect(stagesOf(db, ids.i1).map(({ stage }) => stage)).toEqual(stages)
   for (const status of StageStatus.options.filter((name) => name !== 'failed')) run(db, 'UPDATE stages SET status = @status, error = NULL WHERE id = @id', { status, id: ids.sample })
   for (const statistic of Statistic.options)
     for (const firstIterationRule of FirstIterationRule.options) insertRankingSet(db, { ...newRankingSet, id: `${statistic}.${firstIterationRule}`, statistic, firstIterationRule })

@@ -66,6 +66,15 @@ test('a lock outlives its process by nothing: killed with -9, it is taken over',
   expect(JSON.parse(readFileSync(lockFileOf(folder), 'utf8'))).toMatchObject({ pid: process.pid, host: hostname() })
 })
 
+test('of several processes that find a stale lock at once, one takes it over', async () => {
+  const folder = temporaryFolder()
+  const dead = await openElsewhere(folder)
+  await dead.kill()
+  const said = (await Promise.all(Array.from({ length: 4 }, () => openElsewhere(folder)))).map((other) => other.said)
+  expect(said.filter((text) => text === 'open')).toHaveLength(1)
+  expect(said.filter((text) => /^The project .* is (open in process|being opened)/.test(text))).toHaveLength(3)
+})
+
 test.runIf(process.platform === 'linux')('a later process with the same pid does not hold the lock', () => {
   const folder = temporaryFolder()
   const lock = acquireLock(folder)

@@ -43,8 +43,8 @@ CREATE TABLE iterations (
   CHECK ((t = 0) = (previous_model_id IS NULL)),
   CHECK (t > 0 OR policy_model_id = base_model_id)
 ) STRICT;
-CREATE INDEX iterations_by_run ON iterations (run_id, t);
-CREATE INDEX iterations_by_parent ON iterations (parent_id);
+CREATE INDEX iterations_by_run ON iterations (run_id, t, id);
+CREATE INDEX iterations_by_parent ON iterations (parent_id, id);
 
 CREATE TABLE stages (
   id TEXT PRIMARY KEY NOT NULL,                             -- run1.i1.sample
@@ -134,7 +134,7 @@ CREATE TABLE ranking_sets (
   mean_consistency REAL CHECK (mean_consistency BETWEEN 0 AND 1), -- C; null when every prompt's is
   chance TEXT NOT NULL CHECK (json_valid(chance))           -- figures of the chance band, as JSON
 ) STRICT;
-CREATE INDEX ranking_sets_by_iteration ON ranking_sets (iteration_id);
+CREATE INDEX ranking_sets_by_iteration ON ranking_sets (iteration_id, id);
 
 CREATE TABLE rankings (
   set_id TEXT NOT NULL REFERENCES ranking_sets (id),        -- the set it belongs to
