@@ -1,5 +1,5 @@
 /** An engine for tests: calls that misbehave on purpose, and calls that exercise sessions.ts on a device. */
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { probe, requireDevice, tryDevice } from '../../../main/engine/devices.ts'
 import { type Handlers, serve } from '../../../main/engine/dispatch.ts'
 import type { DeviceReport, Nothing } from '../../../main/engine/protocol.ts'
@@ -13,6 +13,8 @@ export interface TestCalls {
   echo: { params: unknown; result: unknown; event: never }
   /** Blocks the process, as a long run() does. */
   spin: { params: { milliseconds: number }; result: number; event: never }
+  /** Keeps the event loop busy without a word. */
+  linger: { params: { milliseconds: number }; result: void; event: never }
   /** One event per turn of the event loop. */
   count: { params: { to: number }; result: number; event: { n: number } }
   refuse: { params: Nothing; result: never; event: never }
@@ -40,6 +42,7 @@ const handlers: Handlers<TestCalls> = {
     while (performance.now() < until);
     return milliseconds
   },
+  linger: ({ milliseconds }) => setTimeout(milliseconds),
   async count({ to }, { emit, signal }) {
     for (let n = 1; n <= to; n++) {
       signal.throwIfAborted()
