@@ -40,7 +40,7 @@ export type ReadStep<T> = { layout: string } | { taken: T } | { rejected: Reject
 
 /**
  * The rows of a file, one at a time; the layout comes first.
- * @throws AppError('bad-data') when the file cannot be read, is empty, or has no known layout
+ * @throws AppError('bad-data') when the file cannot be read, is empty, has no known layout, or (at its end) gave not one row
  */
 export async function* streamDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): AsyncGenerator<ReadStep<Datasets[K]>> {
   const task = options.task ?? stemOf(path)
@@ -52,7 +52,7 @@ export async function* streamDataset<K extends DatasetKind>(kind: K, path: strin
   yield* streams[kind]() as AsyncGenerator<ReadStep<Datasets[K]>>
 }
 
-/** All rows at once. @throws AppError('bad-data') as above, and when not one row could be taken */
+/** All rows at once; throws as `streamDataset` does. */
 export async function readDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): Promise<Reading<Datasets[K]>> {
   const reading: Reading<Datasets[K]> = { layout: '', taken: [], rejected: [] }
   for await (const step of streamDataset(kind, path, options)) {
@@ -60,14 +60,7 @@ export async function readDataset<K extends DatasetKind>(kind: K, path: string, 
     else if ('taken' in step) reading.taken.push(step.taken)
     else reading.rejected.push(step.rejected)
   }
-  refuseEmptyReading(reading, path)
   return reading
-}
-
-export function refuseEmptyReading({ layout, taken, rejected }: Reading<unknown>, path: string): void {
-  const first = rejected[0]
-  if (taken.length > 0 || first === undefined) return
-  throw new AppError('bad-data', `None of the ${rejected.length} rows of ${path} could be used (read as ${layout}): row ${first.row} ${first.reason}. Repair the file or choose another one.`)
 }
 
 /** `/data/train.jsonl.gz` → `train` */
@@ -80,22 +73,30 @@ async function* streamRows<Draft extends { id?: string }, T extends { id: string
   yield { layout: layout.name }
   const rowOf = new Map<string, number>()
   let taken = 0
+  let first: Rejection | undefined
+  const reject = (row: number, reason: string): ReadStep<T> => {
+    first ??= { row, reason }
+    return { rejected: { row, reason } }
+  }
   for await (const row of rows) {
     if (taken >= limit) return
     const read = readRow(layout, row)
     if (typeof read === 'string') {
-      yield { rejected: { row: row.number, reason: read } }
+      yield reject(row.number, read)
       continue
     }
     const id = read.id ?? `${stemOf(path)}:${row.number}`
     const earlier = rowOf.get(id)
     if (earlier !== undefined) {
-      yield { rejected: { row: row.number, reason: `has the id ${JSON.stringify(id)} of row ${earlier}` } }
+      yield reject(row.number, `has the id ${JSON.stringify(id)} of row ${earlier}`)
       continue
     }
     rowOf.set(id, row.number)
     taken++
     yield { taken: finish(read, id) }
+  }
+  if (taken === 0 && first !== undefined) {
+    throw new AppError('bad-data', `Not one row of ${path} could be used (read as ${layout.name}): row ${first.row} ${first.reason}. Repair the file or choose another one.`)
   }
 }
 

@@ -77,7 +77,7 @@ describe('files', () => {
     ['a damaged array', '[{"prompt": "a"', /not valid JSON/],
     ['one pretty object', '{\n  "a": 1\n}', /one JSON object/],
     ['an unknown layout', lines({ foo: 1, bar: 2 }), /"foo", "bar".*"prompt": …, "response": …/],
-    ['only rejected rows', lines({ prompt: 'a', response: '' }), /None of the 1 rows.*row 1 is empty in "response"/],
+    ['only rejected rows', lines({ prompt: 'a', response: '' }), /Not one row.*row 1 is empty in "response"/],
     ['UTF-16', Buffer.from('\uFEFF{"prompt": "a", "response": "b"}', 'utf16le'), /UTF-16/],
     ['damaged gzip', Buffer.concat([gzipSync(lines({ prompt: 'a', response: 'b' })).subarray(0, 20), Buffer.from('nonsense')]), /gzip/],
   ])('refuse %s with a sentence', async (_, content, sentence) => {

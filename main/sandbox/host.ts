@@ -1,0 +1,132 @@
+/** Main's side of the sandbox: text models and data files behind a child that can be killed. Main never tokenises on its own loop. */
+import { resolve } from 'node:path'
+import type { Message, PromptInput } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { startChild } from './child.ts'
+import { chunksOf } from './chunks.ts'
+import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, ReadOptions, Reading, Rejected, StreamState, TextInfo } from './protocol.ts'
+import type { Limits, Line } from './supervisor.ts'
+import { supervise } from './supervisor.ts'
+
+export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SftExample, TaskItem, TextInfo } from './protocol.ts'
+
+export interface Sandbox {
+  /** @throws AppError('bad-text') when the folder's tokenizer or template cannot be used */
+  openText(folder: string, options?: { today?: string }): Promise<SandboxText>
+  /** The three readers throw AppError('bad-data') when a file as a whole cannot be used; single rows are rejected with reasons. */
+  readSft(path: string, options?: ReadOptions): Promise<Reading<Datasets['sft']>>
+  readPrompts(path: string, options?: ReadOptions): Promise<Reading<Datasets['prompts']>>
+  readTasks(path: string, options?: ReadOptions): Promise<Reading<Datasets['tasks']>>
+  /** The child's process id while there is one. */
+  pid(): number | undefined
+  close(): Promise<void>
+}
+
+/** One opened text model. Every call rejects with AppError('sandbox-died') when the child hung or died; the next call starts a fresh one. */
+export interface SandboxText {
+  readonly info: TextInfo
+  encode(texts: readonly string[], options: { special: boolean }): Promise<number[][]>
+  encodePrompts(prompts: readonly PromptInput[]): Promise<({ ids: number[] } | Rejected)[]>
+  encodeExamples(examples: readonly ExampleText[], options?: { maxLength?: number }): Promise<(ExampleTokens | Rejected)[]>
+  decode(batch: readonly number[][], options: { skipSpecial: boolean }): Promise<string[]>
+  render(messages: Message[], options: { addGenerationPrompt: boolean }): Promise<string>
+  stream(): SandboxStream
+  close(): Promise<void>
+}
+
+/** Text of a growing token sequence, whole characters only. */
+export interface SandboxStream {
+  push(ids: number[]): Promise<string>
+  finish(): Promise<string>
+}
+
+const defaultLimits: Limits = { call: 5000, open: 15_000, start: 30_000 }
+
+export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
+  const { call: callLimit, open: openLimit, start } = { ...defaultLimits, ...limits }
+  const supervisor = supervise(startChild, { call: callLimit, open: openLimit, start })
+  let models = 0
+
+  async function openModel(folder: string, today: string | undefined): Promise<SandboxText> {
+    const model = ++models
+    const openOn = async (line: Line): Promise<TextInfo> => {
+      const args = { model, folder, ...(today === undefined ? {} : { today }) }
+      const info = await line.ask('openText', args, { doing: `opening the tokenizer of ${folder}`, limit: openLimit })
+      line.opened.add(model)
+      return info
+    }
+    const info = await supervisor.turn(openOn)
+
+    /** A fresh child has nothing open: open again, and make sure that it is still the same thing. */
+    async function reopen(line: Line): Promise<void> {
+      const again = await openOn(line)
+      if (again.tokenizerHash !== info.tokenizerHash || again.templateHash !== info.templateHash) {
+        throw new AppError('bad-text', `The tokenizer or chat template of ${folder} has changed on disk while it was in use. Put the old files back, or open the model again.`)
+      }
+    }
+    const ask = <C extends CallName>(call: C, args: Omit<Calls[C]['args'], 'model'>, doing: string): Promise<Calls[C]['result']> =>
+      supervisor.turn(async (line) => {
+        if (!line.opened.has(model)) await reopen(line)
+        return line.ask(call, { ...args, model } as Calls[C]['args'], { doing: `${doing} with the tokenizer of ${folder}`, limit: callLimit })
+      })
+    /** In pieces: each has the whole limit to itself, and small calls get their turn in between. */
+    async function askInChunks<T, R>(items: readonly T[], size: (item: T) => number, doing: string, one: (chunk: T[], doing: string) => Promise<R[]>): Promise<R[]> {
+      const results: R[] = []
+      for (const chunk of chunksOf(items, size)) {
+        results.push(...(await one(chunk, `${doing} ${results.length + 1}–${results.length + chunk.length} of ${items.length}`)))
+      }
+      return results
+    }
+
+    return {
+      info,
+      encode: (texts, { special }) => askInChunks(texts, (text) => text.length, 'tokenising texts', (chunk, doing) => ask('encode', { texts: chunk, special }, doing)),
+      encodePrompts: (prompts) => askInChunks(prompts, promptSize, 'tokenising prompts', (chunk, doing) => ask('encodePrompts', { prompts: chunk }, doing)),
+      encodeExamples: (examples, options = {}) => askInChunks(
+        examples, ({ prompt, response }) => 2 * promptSize(prompt) + response.length, 'tokenising examples',
+        (chunk, doing) => ask('encodeExamples', { examples: chunk, ...options }, doing),
+      ),
+      decode: (batch, { skipSpecial }) => askInChunks(batch, (ids) => 4 * ids.length, 'decoding responses', (chunk, doing) => ask('decode', { batch: chunk, skipSpecial }, doing)),
+      render: (messages, { addGenerationPrompt }) => ask('render', { messages, addGenerationPrompt }, 'rendering a conversation'),
+      stream() {
+        let state: StreamState = { held: [], read: 0 }
+        return {
+          async push(ids) {
+            const step = await ask('advanceStream', { state, ids }, 'decoding a response')
+            state = step.state
+            return step.text
+          },
+          finish: () => ask('finishStream', { state }, 'decoding a response'),
+        }
+      },
+      close: () => supervisor.turn(async (line) => {
+        if (line.opened.delete(model)) await line.ask('closeText', { model }, { doing: 'closing a tokenizer', limit: callLimit })
+      }),
+    }
+  }
+
+  async function read<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): Promise<Reading<Datasets[K]>> {
+    const taken: Datasets[K][] = []
+    const rejected: Reading<Datasets[K]>['rejected'] = []
+    const layout = await supervisor.turn((line) => line.ask('readDataset', { kind, path: resolve(path), options }, {
+      doing: `reading ${path}`,
+      limit: callLimit,
+      onRows(rows) {
+        taken.push(...(rows.taken as Datasets[K][]))
+        rejected.push(...rows.rejected)
+      },
+    }))
+    return { layout, taken, rejected }
+  }
+
+  return {
+    openText: (folder, { today } = {}) => openModel(resolve(folder), today),
+    readSft: (path, options) => read('sft', path, options),
+    readPrompts: (path, options) => read('prompts', path, options),
+    readTasks: (path, options) => read('tasks', path, options),
+    pid: supervisor.pid,
+    close: supervisor.close,
+  }
+}
+
+const promptSize = (prompt: PromptInput): number => (typeof prompt === 'string' ? prompt.length : prompt.reduce((sum, { content }) => sum + content.length, 0))

@@ -1,0 +1,105 @@
+/** The child: runs imported tokenizers, templates and data files. It may hang or run out of memory; it holds nothing that cannot be made again. */
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../../preload/contract/errors.ts'
+import { streamDataset } from '../data/read.ts'
+import { truncateExample } from '../text/example.ts'
+import type { TextModel } from '../text/model.ts'
+import { openText } from '../text/model.ts'
+import { advanceStream, finishStream } from '../text/stream.ts'
+import type { CallName, Calls, Rejected, Reply, Request, RowsRead } from './protocol.ts'
+
+/** Rows per message to the host. */
+const rowBatch = 500
+const heartbeat = 1000
+
+const models = new Map<number, TextModel>()
+
+function modelOf(key: number): TextModel {
+  const model = models.get(key)
+  if (model === undefined) throw new Error(`text model ${key} is not open`)
+  return model
+}
+
+const shown = (key: number) => (ids: readonly number[]): string => modelOf(key).decode(ids, { skipSpecial: true })
+
+const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls[C]['result'] | Promise<Calls[C]['result']> } = {
+  openText({ model, folder, today }) {
+    const text = openText(folder, today === undefined ? {} : { today })
+    models.set(model, text)
+    const { vocabSize, eosIds, bosId, hasTemplate, tokenizerHash, templateHash } = text
+    return { folder, vocabSize, eosIds, bosId, hasTemplate, tokenizerHash, templateHash }
+  },
+  closeText({ model }) {
+    models.delete(model)
+    return null
+  },
+  encode: ({ model, texts, special }) => texts.map((text) => modelOf(model).encode(text, { special })),
+  encodePrompts: ({ model, prompts }) => prompts.map((prompt) => orRejected(() => ({ ids: modelOf(model).encodePrompt(prompt) }))),
+  encodeExamples: ({ model, examples, maxLength = Infinity }) => examples.map(({ prompt, response }) => orRejected(() => {
+    const { kept, dropped } = truncateExample(modelOf(model).encodeExample(prompt, response), maxLength)
+    return { ...kept, dropped }
+  })),
+  decode: ({ model, batch, skipSpecial }) => batch.map((ids) => modelOf(model).decode(ids, { skipSpecial })),
+  render: ({ model, messages, addGenerationPrompt }) => modelOf(model).render(messages, { addGenerationPrompt }),
+  advanceStream: ({ model, state, ids }) => advanceStream(shown(model), state, ids),
+  finishStream: ({ model, state }) => finishStream(shown(model), state),
+  readDataset: ({ kind, path, options }, id) => sendRows(id, streamDataset(kind, path, options)),
+}
+
+/** A text that cannot be used is that row's fate; every other error is the call's. */
+function orRejected<T>(work: () => T): T | Rejected {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'bad-text') return { rejected: error.message }
+    throw error
+  }
+}
+
+async function sendRows(id: number, steps: ReturnType<typeof streamDataset>): Promise<string> {
+  // Waiting for a slow disk is no hang: the timer beats as long as this event loop turns.
+  const beat = setInterval(() => void send({ id, alive: true }), heartbeat)
+  let layout = ''
+  let rows: RowsRead = { taken: [], rejected: [] }
+  try {
+    for await (const step of steps) {
+      if ('layout' in step) layout = step.layout
+      else if ('taken' in step) rows.taken.push(step.taken)
+      else rows.rejected.push(step.rejected)
+      if (rows.taken.length + rows.rejected.length < rowBatch) continue
+      await send({ id, rows })
+      rows = { taken: [], rejected: [] }
+    }
+    await send({ id, rows })
+    return layout
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+function send(reply: Reply): Promise<void> {
+  return new Promise((resolve) => process.send!(reply, undefined, undefined, () => resolve()))
+}
+
+async function answer({ id, call, args }: Request): Promise<void> {
+  try {
+    const handle = handlers[call] as (args: unknown, id: number) => unknown
+    await send({ id, result: await handle(args, id) })
+  } catch (error) {
+    const code = error instanceof AppError ? error.code : 'internal'
+    const sentence = error instanceof Error ? error.message : String(error)
+    await send({ id, error: { code, sentence } })
+  }
+}
+
+/** A hung event loop never hears that its parent died; this thread does, and ends the process. */
+const orphanGuard = `
+  const parent = process.ppid
+  const alive = () => { try { return process.kill(parent, 0) } catch (error) { return error.code === 'EPERM' } }
+  setInterval(() => { if (process.ppid !== parent || !alive()) process.kill(process.pid, 'SIGKILL') }, 1000)
+`
+new Worker(orphanGuard, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref()
+
+process.on('disconnect', () => process.exit())
+process.on('message', (request: Request) => void answer(request))
+void send({ ready: true })
