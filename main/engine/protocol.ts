@@ -2,7 +2,7 @@
  * What main and the engine say to each other over the child's IPC channel (structured clone: typed arrays cross as bytes).
  * A new call: a row in `EngineCalls` here, a handler in worker.ts's table; the compiler leads.
  */
-import type { Device } from '../../preload/contract/domain.ts'
+import type { Device, FinishReason, Tuning } from '../../preload/contract/domain.ts'
 import { AppError, type ErrorCode } from '../../preload/contract/errors.ts'
 
 export type Nothing = Record<string, never>
@@ -25,6 +25,155 @@ export interface EngineCalls {
   /** Runs a tiny graph on a device and checks its numbers; a bad driver may end the process, so `probe` asks a process of its own. */
   tryDevice: { params: { device: Device }; result: { milliseconds: number }; event: never }
   memory: { params: Nothing; result: MemoryReport; event: never }
+  /** Log-probabilities of completions under one or more models. */
+  score: { params: ScoreParams; result: ScoreResult; event: never }
+  /** Responses of one planned batch; events stream tokens as they come. */
+  sample: { params: SampleParams; result: SampleResult; event: SampleEvent }
+  /** Frees what sampling holds (merged weights, cache). */
+  endSampling: { params: Nothing; result: Nothing; event: never }
+  /** Starts or resumes training; one training runs at a time. */
+  startTraining: { params: TrainingParams; result: TrainingStarted; event: never }
+  /** One optimiser step over its micro-batches. */
+  trainStep: { params: TrainStepParams; result: TrainStepResult; event: never }
+  /** Writes parameters and optimiser moments, to resume from. */
+  saveCheckpoint: { params: { path: string }; result: SavedFile; event: never }
+  /** Writes what was trained: a PEFT adapter folder, or a whole checkpoint folder. */
+  saveModel: { params: { folder: string }; result: SavedFile; event: never }
+  endTraining: { params: Nothing; result: Nothing; event: never }
+}
+
+/** Where to compute. Every call says so: a fresh engine needs no other state. */
+export interface Place {
+  readonly device: Device
+  /** 0 = all cores. */
+  readonly threads: number
+}
+
+/** A model on disk: a Hugging Face folder and perhaps a PEFT adapter folder on top. */
+export interface ModelRef {
+  readonly folder: string
+  readonly adapter: string | null
+}
+
+/** A prompt and its completion as token ids. */
+export interface Sequence {
+  readonly promptIds: Int32Array
+  readonly completionIds: Int32Array
+}
+
+/** Shapes that a batch is padded to; chosen by batches.ts, stored with the plan. */
+export interface BatchShape {
+  readonly rows: number
+  readonly length: number
+  readonly positions: number
+}
+
+export interface ScoreParams extends Place {
+  readonly models: readonly ModelRef[]
+  readonly sequences: readonly Sequence[]
+  readonly shape: BatchShape
+}
+
+export interface ScoreResult {
+  /** Per model, per sequence: the log-probability of every completion token, in nats. */
+  readonly perTokenLogps: readonly (readonly Float32Array[])[]
+}
+
+export interface SampleParams extends Place {
+  readonly model: ModelRef
+  readonly prompts: readonly Int32Array[]
+  /** One response each: which prompt, and the key of its random numbers (with the seed: same key, same response). */
+  readonly rows: readonly { readonly prompt: number; readonly key: readonly number[] }[]
+  readonly shape: SampleShape
+  readonly seed: number
+  /** 0 = greedy. */
+  readonly samplingTemperature: number
+  readonly topP: number
+  /** 0 = no limit. */
+  readonly topK: number
+  readonly maxNewTokens: number
+  readonly eosIds: readonly number[]
+  /** Report every token as it comes. */
+  readonly stream: boolean
+}
+
+export interface SampleShape {
+  /** Rows that the batch is padded to. */
+  readonly rows: number
+  /** Prompts and their length, likewise. */
+  readonly prompts: number
+  readonly promptLength: number
+  /** Cache slots per row: prompt and new tokens, a multiple of 16. */
+  readonly capacity: number
+}
+
+export interface SampleResult {
+  /** Per row; an ending EOS is part of `ids`. */
+  readonly completions: readonly { readonly ids: Int32Array; readonly finishReason: FinishReason }[]
+}
+
+/** Tokens that arrived in one decoding step; −1 for rows that had ended. */
+export interface SampleEvent {
+  readonly step: number
+  readonly ids: Int32Array
+}
+
+export interface TrainingParams extends Place {
+  readonly folder: string
+  readonly tuning: Tuning
+  /** Adapter (or, for full tuning, checkpoint folder) to go on from; null starts a new adapter. */
+  readonly from: string | null
+  readonly objective: { readonly kind: 'sft' } | { readonly kind: 'dpo'; readonly beta: number }
+  readonly optimiser: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number; readonly maxGradNorm: number }
+  /** Seeds a new adapter. */
+  readonly seed: number
+  /** Checkpoint file to resume from. */
+  readonly resume: string | null
+}
+
+export interface TrainingStarted {
+  readonly trainable: number
+  /** Optimiser steps already taken: 0, or where the checkpoint stands. */
+  readonly step: number
+}
+
+export type MicroBatch = {
+  /** SFT: any. DPO: alternating chosen, rejected. */
+  readonly sequences: readonly Sequence[]
+  readonly shape: BatchShape
+  /** DPO: C of each pair, and the reference's log-probabilities of every sequence's tokens. */
+  readonly consistency?: readonly number[]
+  readonly refLogps?: readonly Float32Array[]
+}
+
+export interface TrainStepParams {
+  readonly microBatches: readonly MicroBatch[]
+  readonly learningRate: number
+}
+
+export interface TrainStepResult {
+  readonly step: number
+  /** SFT: mean nll per token. DPO: mean over pairs. */
+  readonly loss: number
+  /** Before clipping. */
+  readonly gradNorm: number
+  readonly tokens: number
+  /** DPO: one row a pair, in the order given. */
+  readonly pairs: readonly PairMetrics[]
+}
+
+export interface PairMetrics {
+  readonly loss: number
+  readonly chosenReward: number
+  readonly rejectedReward: number
+  readonly chosenLogps: number
+  readonly rejectedLogps: number
+}
+
+export interface SavedFile {
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
 }
 
 export interface Hello {

@@ -45,6 +45,8 @@ export interface SessionOptions {
   readonly threads?: number
   /** 'none' (default): nodes run in file order, which our scheduler chose for memory. 'all': ONNX Runtime rewrites the graph. */
   readonly optimise?: 'none' | 'all'
+  /** CPU only: weights stored with the graph are repacked for speed at load, at the price of a second copy. Default true. */
+  readonly prepack?: boolean
   /** WebGPU only: every output stays on the GPU. Such a session ignores tensors given as fetches, so `run` refuses them. */
   readonly outputsOnDevice?: boolean
 }
@@ -80,6 +82,7 @@ export async function openSession(model: Uint8Array | string, options: SessionOp
     enableCpuMemArena: true,
     logSeverityLevel: 4, // errors arrive as exceptions; the terminal is not the place for them
     ...(options.device === 'cpu' && { intraOpNumThreads: options.threads || availableParallelism() }),
+    ...(options.device === 'cpu' && options.prepack === false && { extra: { session: { disable_prepacking: '1' } } }),
     // Without this an op that WebGPU lacks silently travels to the host and back.
     ...(options.device === 'webgpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
     ...(options.outputsOnDevice && options.device === 'webgpu' && { preferredOutputLocation: 'gpu-buffer' as const }),

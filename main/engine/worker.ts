@@ -1,14 +1,33 @@
 /** The engine process: a table of what it answers. Started by host.ts, never imported. */
 import { probe, tryDevice } from './devices.ts'
 import { type Handlers, serve } from './dispatch.ts'
+import { sweepTemporaryFolders } from './merged.ts'
 import type { EngineCalls } from './protocol.ts'
+import { endSampling, sample } from './sampler.ts'
+import { score } from './scorer.ts'
 import { runtimeVersion } from './sessions.ts'
+import { currentTraining, endTraining, startTraining, trainStep } from './trainer.ts'
+import { saveCheckpoint, saveModel } from './training-files.ts'
 
-const handlers: Handlers<EngineCalls> = {
+const done = (work: () => void) => () => {
+  work()
+  return {}
+}
+
+export const handlers: Handlers<EngineCalls> = {
   hello: () => ({ pid: process.pid, node: process.versions.node, onnxruntime: runtimeVersion }),
   probe: () => probe(),
   tryDevice: ({ device }) => tryDevice(device),
   memory: () => ({ rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 }),
+  score,
+  sample,
+  endSampling: done(endSampling),
+  startTraining,
+  trainStep,
+  saveCheckpoint: ({ path }) => saveCheckpoint(currentTraining(), path),
+  saveModel: ({ folder }) => saveModel(currentTraining(), folder),
+  endTraining: done(endTraining),
 }
 
+sweepTemporaryFolders()
 serve(handlers)

@@ -160,6 +160,7 @@ export class GraphBuilder {
   min(a: Value, b: Value): Value { return this.#one('Min', [a, b]) }
   max(a: Value, b: Value): Value { return this.#one('Max', [a, b]) }
   neg(x: Value): Value { return this.#one('Neg', [x]) }
+  abs(x: Value): Value { return this.#one('Abs', [x]) }
   exp(x: Value): Value { return this.#one('Exp', [x]) }
   log(x: Value): Value { return this.#one('Log', [x]) }
   sqrt(x: Value): Value { return this.#one('Sqrt', [x]) }

@@ -116,7 +116,7 @@ const completionLogps: Infer = ([hidden, head, targets]) => {
 
 export const inference: Readonly<Record<string, Infer>> = {
   Add: binary, Sub: binary, Mul: binary, Div: binary, Pow: binary, Max: binary, Min: binary,
-  Neg: unary, Exp: unary, Log: unary, Sqrt: unary, Reciprocal: unary, Sigmoid: unary, Softplus: unary, Tanh: unary, Softmax: unary, Identity: unary, Not: unary,
+  Neg: unary, Abs: unary, Exp: unary, Log: unary, Sqrt: unary, Reciprocal: unary, Sigmoid: unary, Softplus: unary, Tanh: unary, Softmax: unary, Identity: unary, Not: unary,
   Less: compare, LessOrEqual: compare, Greater: compare, Equal: compare, And: compare,
   Where: ([condition, a, b]) => [like(a!, broadcast(condition!.shape, a!.shape, b!.shape))],
   Cast: ([x], attributes) => [{ dtype: dtypeOfCode(number(attributes, 'to', 0)), shape: x!.shape }],

@@ -11,7 +11,11 @@ import type { LlamaConfig } from '../weights/config.ts'
 import { type Lora, type TensorSpec, loraTensors, withLora } from './lora.ts'
 import { consistencyDpoLoss, sftLoss } from './objectives.ts'
 
-/** Shapes of one batch: `rows` sequences padded to `length`, `positions` completion tokens over all rows. */
+/**
+ * Shapes of one batch: `rows` sequences padded to `length`, `positions` completion tokens over all rows. With `positions`
+ * and `headChunk` in multiples of 16 a token's log-probability is the same, bit for bit, in every bucket: the CPU takes
+ * the logarithms of a vector's remainder, and products of a single row, by other routines with another last bit.
+ */
 export interface Bucket {
   readonly rows: number
   readonly length: number

@@ -1,0 +1,53 @@
+/** Draws one token from a row's distribution. Pure: the random number is given. */
+
+export interface Candidates {
+  /** Largest logits over temperature, descending, and their token ids. */
+  readonly values: Float32Array
+  readonly ids: ArrayLike<number | bigint>
+  /** log Σ exp over the whole vocabulary. */
+  readonly logSum: number
+}
+
+export interface Cut {
+  /** Smallest set of likeliest tokens with at least this probability. */
+  readonly topP: number
+  /** At most so many; 0 = no limit. */
+  readonly topK: number
+}
+
+/**
+ * Inverse-CDF sampling over tokens from likeliest to least, cut by top-k, then top-p (transformers' order and
+ * inclusion rule: the token that crosses top-p stays). Null where the candidates hold too little to decide: ask for
+ * the whole row then.
+ */
+export function chooseToken({ values, ids, logSum }: Candidates, { topP, topK }: Cut, u: number, complete: boolean): number | null {
+  const limit = topK > 0 ? Math.min(topK, values.length) : values.length
+  const isAll = complete || (topK > 0 && topK <= values.length)
+  const probabilities = new Float64Array(limit)
+  let held = 0
+  for (let i = 0; i < limit; i++) held += probabilities[i] = Math.exp(values[i]! - logSum)
+  const whole = topK > 0 && isAll ? held : 1 // top-k renormalises before top-p looks
+  let kept = 0
+  let count = 0
+  while (count < limit && kept < topP * whole) kept += probabilities[count++]!
+  if (kept < topP * whole && !isAll) {
+    // Without a cut (top-p 1) the draw itself may still fall among the candidates.
+    if (topP < 1 || u >= held) return null
+    kept = 1
+  }
+  let remaining = u * kept
+  for (let i = 0; i < count; i++) {
+    remaining -= probabilities[i]!
+    if (remaining < 0) return Number(ids[i]!)
+  }
+  return Number(ids[count - 1]!)
+}
+
+/** A whole row of logits as candidates, sorted; ties go to the lower id. */
+export function allCandidates(logits: Float32Array): Candidates {
+  const ids = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b)
+  const values = Float32Array.from(ids, (id) => logits[id]!)
+  let sum = 0
+  for (const value of values) sum += Math.exp(value - values[0]!)
+  return { values, ids, logSum: values[0]! + Math.log(sum) }
+}

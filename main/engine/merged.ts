@@ -1,0 +1,124 @@
+/** The model as sampling wants it: adapter merged into the weights, ready for sessions that hold them. */
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GraphBuilder } from '../../native-models/onnx/builder.ts'
+import type { Graph } from '../../native-models/onnx/types.ts'
+import { type ExternalWeight, encodeModel } from '../../native-models/onnx/wire.ts'
+import { loraName } from '../../native-models/training/lora.ts'
+import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { sessionFor } from './graphs.ts'
+import { type LoadedAdapter, type LoadedModel, load } from './models.ts'
+import type { ModelRef, Place } from './protocol.ts'
+import { type DeviceTensor, type Session, type Tensors, download, openSession, upload } from './sessions.ts'
+
+export interface Merged {
+  readonly config: LlamaConfig
+  /** Weights to feed with every run; empty where the sessions hold them. */
+  readonly feeds: Tensors
+  /** `prepack`: this graph runs many times on few rows. */
+  open(graph: Graph, prepack: boolean): Promise<Session>
+  dispose(): void
+}
+
+const PAGE = 4096
+const FOLDER = 'creamery-engine-'
+
+/**
+ * On the CPU the weights go to a temporary file that sessions map and repack (decoding runs a quarter faster than with
+ * fed weights, ENGINE §11); elsewhere they are fed from the device.
+ */
+export async function merge(ref: ModelRef, place: Place): Promise<Merged> {
+  const { model, adapter } = await load(ref, place.device)
+  return place.device === 'cpu' ? mergeToFile(model, adapter, place) : mergeOnDevice(model, adapter, place)
+}
+
+async function mergeOnDevice(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Merged> {
+  const own: DeviceTensor[] = []
+  const feeds: Record<string, DeviceTensor> = {}
+  for (const { name } of model.specs) {
+    const cpu = await mergedWeight(name, model, adapter, place)
+    feeds[name] = cpu ? await upload(cpu, place.device) : model.tensors[name]!
+    if (cpu) own.push(feeds[name])
+  }
+  return {
+    config: model.config,
+    feeds,
+    open: (graph) => openSession(encodeModel(graph), place),
+    dispose: () => own.forEach((one) => one.dispose()),
+  }
+}
+
+async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Merged> {
+  const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`))
+  const external = new Map<string, ExternalWeight>()
+  try {
+    const file = openSync(join(folder, 'weights.bin'), 'w')
+    let offset = 0
+    for (const { name } of model.specs) {
+      const { data } = (await mergedWeight(name, model, adapter, place)) ?? model.tensors[name]!
+      const length = data!.byteLength
+      writeFully(file, new Uint8Array(data!.buffer, data!.byteOffset, length), offset)
+      external.set(name, { name, location: 'weights.bin', offset, length })
+      offset = Math.ceil((offset + length) / PAGE) * PAGE
+    }
+    closeSync(file)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw new AppError('disk-full', `There is no room in ${tmpdir()} for the merged weights that sampling uses; make room there and resume.`, error)
+    throw error
+  }
+  let count = 0
+  return {
+    config: model.config,
+    feeds: {},
+    open(graph, prepack) {
+      const path = join(folder, `${count++}.onnx`)
+      writeFileSync(path, encodeModel(graph, new Map(graph.inputs.flatMap(({ name }) => (external.has(name) ? [[name, external.get(name)!]] : [])))))
+      return openSession(path, { ...place, prepack })
+    },
+    dispose: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** W + (α/r)·B·A on the CPU, or null where no adapter sits. */
+async function mergedWeight(name: string, model: LoadedModel, adapter: LoadedAdapter | null, { device, threads }: Place): Promise<DeviceTensor | null> {
+  const module = name.replace(/\.weight$/, '')
+  const a = adapter?.tensors[loraName(module, 'A')]
+  const b = adapter?.tensors[loraName(module, 'B')]
+  if (!adapter || !a || !b) return null
+  const scale = adapter.lora.alpha / adapter.lora.r
+  const [out, inner] = model.tensors[name]!.dims as [number, number]
+  const session = await sessionFor(['merge', out, inner, adapter.lora.r, scale], { device, threads }, () => mergeGraph(out, inner, adapter.lora.r, scale))
+  const { merged } = await session.run({ w: model.tensors[name]!, a, b })
+  return download(merged!)
+}
+
+function mergeGraph(out: number, inner: number, r: number, scale: number): Graph {
+  const b = new GraphBuilder()
+  const [w, down, up] = [b.input('w', b.float, [out, inner]), b.input('a', b.float, [r, inner]), b.input('b', b.float, [out, r])]
+  b.output('merged', b.gemm(up, down, { alpha: scale, c: w }))
+  return b.graph()
+}
+
+function writeFully(file: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)
+}
+
+/** Removes what engines that were killed left behind. */
+export function sweepTemporaryFolders(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(FOLDER) ? Number(name.slice(FOLDER.length).split('-')[0]) : Number.NaN
+    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

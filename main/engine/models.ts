@@ -1,0 +1,92 @@
+/** Weights and adapters in memory, one copy for all graphs. */
+import { readAdapter } from '../../native-models/weights/adapter.ts'
+import { closeCheckpoint, openCheckpoint, readWeights } from '../../native-models/weights/checkpoint.ts'
+import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { JsonObject } from '../../native-models/weights/files.ts'
+import { ModelError } from '../../native-models/weights/error.ts'
+import { expectedTensors } from '../../native-models/weights/tensors.ts'
+import { type Lora, type TensorSpec, loraName } from '../../native-models/training/lora.ts'
+import type { Device } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { Cache } from './cache.ts'
+import type { ModelRef } from './protocol.ts'
+import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
+
+export interface LoadedModel {
+  readonly folder: string
+  readonly config: LlamaConfig
+  /** `config.json` as it is, to pass on. */
+  readonly configJson: JsonObject
+  /** Every weight, in the model's order. */
+  readonly specs: readonly TensorSpec[]
+  /** By Hugging Face name, on the device. */
+  readonly tensors: Tensors
+}
+
+export interface LoadedAdapter {
+  readonly lora: Lora
+  /** By PEFT name, on the device. */
+  readonly tensors: Tensors
+}
+
+const disposeAll = ({ tensors }: { tensors: Tensors }): void => Object.values(tensors).forEach((one) => one.dispose())
+// Two whole models at most: full fine-tuning scores one after another. Adapters are small.
+const models = new Cache<LoadedModel>(2, disposeAll)
+const adapters = new Cache<LoadedAdapter>(8, disposeAll)
+
+/** The weights, shared by all who only read them. @throws AppError 'bad-model' with the reader's sentence */
+export function loadModel(folder: string, device: Device): Promise<LoadedModel> {
+  return models.get(`${device} ${folder}`, () => readModel(folder, device))
+}
+
+/** A copy of one's own, to train on. */
+export function readModel(folder: string, device: Device): Promise<LoadedModel> {
+  return explained(async () => {
+    const checkpoint = openCheckpoint(folder)
+    try {
+      const specs = expectedTensors(checkpoint.config)
+      const tensors: Record<string, DeviceTensor> = {}
+      for (const { name, shape } of specs) tensors[name] = await upload(tensor('float32', shape, readWeights(checkpoint, name)), device)
+      return { folder, config: checkpoint.config, configJson: checkpoint.configJson, specs, tensors }
+    } finally {
+      closeCheckpoint(checkpoint)
+    }
+  })
+}
+
+export function loadAdapter(folder: string, base: LlamaConfig, device: Device): Promise<LoadedAdapter> {
+  return adapters.get(`${device} ${folder}`, () => readAdapterTensors(folder, base, device))
+}
+
+export function readAdapterTensors(folder: string, base: LlamaConfig, device: Device): Promise<LoadedAdapter> {
+  return explained(async () => {
+    const { config, modules } = readAdapter(folder, base)
+    const tensors: Record<string, DeviceTensor> = {}
+    for (const [module, { a, b }] of modules) {
+      tensors[loraName(module, 'A')] = await upload(tensor('float32', [config.rank, a.length / config.rank], a), device)
+      tensors[loraName(module, 'B')] = await upload(tensor('float32', [b.length / config.rank, config.rank], b), device)
+    }
+    const targets = [...new Set([...modules.keys()].map((module) => module.slice(module.lastIndexOf('.') + 1)))]
+    return { lora: { r: config.rank, alpha: config.alpha, targets }, tensors }
+  })
+}
+
+/** The model and its adapter, if it has one. */
+export async function load({ folder, adapter }: ModelRef, device: Device): Promise<{ model: LoadedModel; adapter: LoadedAdapter | null }> {
+  const model = await loadModel(folder, device)
+  return { model, adapter: adapter === null ? null : await loadAdapter(adapter, model.config, device) }
+}
+
+/** Forgets what was read from a folder that is about to change, or to make room. */
+export function forgetModels(): void {
+  models.clear()
+  adapters.clear()
+}
+
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof ModelError ? new AppError('bad-model', error.message, error) : error
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * One training at a time: micro-batches accumulate gradients, AdamW updates parameters in place, on the device.
+ * Between steps only ids, indices, masks and scalars travel to the device, and only scalars come back.
+ */
+import { adamwGraph, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
+import { type ModelSpec, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
+import { type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
+import { sizeOf } from '../../native-models/onnx/types.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { CallContext } from './dispatch.ts'
+import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
+import { headChunkFor, sessionFor } from './graphs.ts'
+import { type LoadedModel, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
+import type { MicroBatch, PairMetrics, Place, TrainStepParams, TrainStepResult, TrainingParams, TrainingStarted } from './protocol.ts'
+import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
+import { readCheckpoint } from './training-files.ts'
+
+export interface Training {
+  readonly params: TrainingParams
+  readonly place: Place
+  readonly model: LoadedModel
+  readonly spec: ModelSpec
+  readonly trainable: readonly TensorSpec[]
+  /** What is trained, its first and second moments, and the gradient sums: by name, on the device. */
+  readonly values: Tensors
+  readonly m: Tensors
+  readonly v: Tensors
+  readonly sums: Tensors
+  /** Optimiser steps taken. */
+  step: number
+}
+
+let current: Training | null = null
+
+export async function startTraining(params: TrainingParams): Promise<TrainingStarted> {
+  endTraining()
+  const { device, threads, tuning, folder, from, resume } = params
+  const place = { device, threads }
+  const model = tuning.kind === 'full' ? await readModel(from ?? folder, device) : await loadModel(folder, device)
+  const lora = tuning.kind === 'full' ? null : { r: tuning.r, alpha: tuning.alpha, targets: tuning.targets }
+  const spec = { config: model.config, weights: model.specs, lora, headChunk: headChunkFor(model.config.vocabSize) }
+  const trainable = trainableTensors(spec)
+
+  const fill = async (make: (one: TensorSpec) => Float32Array): Promise<Tensors> => {
+    const made: Record<string, DeviceTensor> = {}
+    for (const one of trainable) made[one.name] = await upload(tensor('float32', one.shape, make(one)), device)
+    return made
+  }
+  const zeros = (): Promise<Tensors> => fill(({ shape }) => new Float32Array(sizeOf(shape)))
+  const start = async (): Promise<Tensors> => {
+    if (!lora) return model.tensors
+    if (from === null) return fill((one) => initialLora(one, params.seed))
+    const adapter = await readAdapterTensors(from, model.config, device)
+    if (JSON.stringify([adapter.lora.r, adapter.lora.alpha]) !== JSON.stringify([lora.r, lora.alpha])) throw new AppError('bad-config', `The adapter in ${from} has r ${adapter.lora.r} and alpha ${adapter.lora.alpha}, but the run asks for r ${lora.r} and alpha ${lora.alpha}; use the adapter's own numbers.`)
+    return adapter.tensors
+  }
+
+  const saved = resume === null ? null : readCheckpoint(resume, trainable)
+  current = {
+    params, place, model, spec, trainable,
+    values: saved ? await fill(({ name }) => saved.values.get(name)!) : await start(),
+    m: saved ? await fill(({ name }) => saved.m.get(name)!) : await zeros(),
+    v: saved ? await fill(({ name }) => saved.v.get(name)!) : await zeros(),
+    sums: await zeros(),
+    step: saved?.step ?? 0,
+  }
+  return { trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0), step: current.step }
+}
+
+export function currentTraining(): Training {
+  if (!current) throw new AppError('engine-died', 'The engine holds no training; it was restarted. Resume the stage from its last checkpoint.')
+  return current
+}
+
+export function endTraining(): void {
+  if (!current) return
+  const { values, m, v, sums, params } = current
+  for (const group of [values, m, v, sums]) for (const one of Object.values(group)) one.dispose()
+  if (params.tuning.kind === 'lora') forgetModels()
+  current = null
+}
+
+/** All gradients first, then one update; a cancellation between micro-batches leaves the parameters as they were. */
+export async function trainStep({ microBatches, learningRate }: TrainStepParams, { signal }: CallContext<never>): Promise<TrainStepResult> {
+  const training = currentTraining()
+  const totalTokens = microBatches.reduce((sum, batch) => sum + completionTokens(batch), 0)
+  const totalPairs = microBatches.reduce((sum, batch) => sum + batch.sequences.length / 2, 0)
+  let loss = 0
+  const pairs: PairMetrics[] = []
+  for (const [i, batch] of microBatches.entries()) {
+    signal.throwIfAborted()
+    const result = await accumulate(training, batch, i > 0, training.params.objective.kind === 'sft' ? 1 / totalTokens : 1 / totalPairs)
+    loss += result.loss
+    pairs.push(...result.pairs)
+  }
+  if (training.params.objective.kind === 'dpo' && training.step === 0) requireEqualModels(pairs, training.place)
+  const gradNorm = await gradientNorm(training)
+  if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+    throw new AppError('method-stopped', `Training stopped before step ${training.step + 1}: the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not a number. The last checkpoint is good; lower the learning rate and resume.`)
+  }
+  await update(training, learningRate, gradNorm)
+  return { step: training.step, loss, gradNorm, tokens: totalTokens, pairs }
+}
+
+const completionTokens = ({ sequences }: MicroBatch): number => sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0)
+
+async function accumulate({ params, place, model, spec, trainable, values, sums }: Training, batch: MicroBatch, carry: boolean, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
+  const { objective } = params
+  const { sequences, shape } = batch
+  const session = await sessionFor(['train', spec.config, spec.lora, objective, shape, spec.headChunk], place, () => trainingGraph(spec, objective, shape))
+  const feeds: Record<string, DeviceTensor> = { ...model.tensors, ...values, ...sequenceFeeds(sequences, shape), carry: scalar(carry ? 1 : 0) }
+  const fetches: Record<string, DeviceTensor | null> = { loss: null }
+  for (const { name } of trainable) {
+    feeds[`sum.${name}`] = sums[name]!
+    fetches[`grad.${name}`] = sums[name]!
+  }
+  if (objective.kind === 'sft') {
+    feeds['mask'] = tensor('float32', [shape.positions], new Float32Array(shape.positions).fill(1, 0, completionTokens(batch)))
+    feeds['scale'] = scalar(weight)
+    const results = await session.run(feeds, fetches)
+    return { loss: numbers(results['loss']!)[0]!, pairs: [] }
+  }
+  const pairCount = sequences.length / 2
+  const perPair = (list: readonly number[], rest: number): DeviceTensor => tensor('float32', [shape.rows / 2, 1], Float32Array.from({ length: shape.rows / 2 }, (_, i) => list[i] ?? rest))
+  feeds['refLogps'] = tensor('float32', [shape.positions], perToken(batch.refLogps!, shape.positions))
+  feeds['members'] = tensor('float32', [shape.rows, shape.positions], membership(sequences, shape))
+  feeds['consistency'] = perPair(batch.consistency!, 1)
+  feeds['weight'] = perPair(Array<number>(pairCount).fill(weight), 0)
+  for (const name of perPairOutputs) fetches[name] = null
+  const results = await session.run(feeds, fetches)
+  const [losses, chosenRewards, rejectedRewards, chosenLogps, rejectedLogps] = perPairOutputs.map((name) => numbers(results[name]!))
+  const pairs = Array.from({ length: pairCount }, (_, i) => ({
+    loss: losses![i]!, chosenReward: chosenRewards![i]!, rejectedReward: rejectedRewards![i]!, chosenLogps: chosenLogps![i]!, rejectedLogps: rejectedLogps![i]!,
+  }))
+  return { loss: numbers(results['loss']!)[0]!, pairs }
+}
+
+const perPairOutputs = ['losses', 'chosenRewards', 'rejectedRewards', 'chosenLogps', 'rejectedLogps'] as const
+const numbers = (result: DeviceTensor): Float32Array => result.data as Float32Array
+
+/**
+ * Before the first update policy and reference are one model, so z = 0 and every pair's loss is ln 2 whatever its C
+ * (METHOD §3). Anything else means a wrong reference, and training on it would be meaningless.
+ */
+function requireEqualModels(pairs: readonly PairMetrics[], { device }: Place): void {
+  const tolerance = device === 'cpu' ? 0 : 1e-4
+  const off = pairs.find(({ loss }) => !(Math.abs(loss - Math.fround(Math.LN2)) <= tolerance))
+  if (off) throw new AppError('method-stopped', `Training stopped at its first step: a pair's loss is ${off.loss} and not ln 2 (${Math.fround(Math.LN2)}), so the reference is not the model that is trained. Score the pairs again with this round's own model.`)
+}
+
+async function gradientNorm({ trainable, place, sums }: Training): Promise<number> {
+  const session = await sessionFor(['norm', trainable], place, () => gradNormGraph(trainable))
+  const { grad_norm } = await session.run(Object.fromEntries(trainable.map(({ name }) => [`grad.${name}`, sums[name]!])))
+  return numbers(grad_norm!)[0]!
+}
+
+async function update(training: Training, learningRate: number, gradNorm: number): Promise<void> {
+  const { params: { optimiser }, place, trainable, values, m, v, sums } = training
+  training.step++
+  const feedsFor = (decay: number): Tensors => {
+    const scalars = adamwScalars(optimiser, training.step, learningRate, decay, clipFactor(gradNorm, optimiser.maxGradNorm))
+    return Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, scalar(value)]))
+  }
+  const [decayed, free] = [feedsFor(optimiser.weightDecay), feedsFor(0)]
+  for (const { name, shape } of trainable) {
+    const session = await sessionFor(['adamw', shape, optimiser.beta1, optimiser.beta2, optimiser.epsilon], place, () => adamwGraph(shape, optimiser))
+    await session.run(
+      { param: values[name]!, m: m[name]!, v: v[name]!, grad: sums[name]!, ...(isDecayed(shape) ? decayed : free) },
+      { param_out: values[name]!, m_out: m[name]!, v_out: v[name]! },
+    )
+  }
+}

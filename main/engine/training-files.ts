@@ -1,0 +1,68 @@
+/** What training writes: checkpoints to resume from, and the finished adapter or model. Written beside, fsynced, renamed. */
+import { basename, join } from 'node:path'
+import { loraName, type TensorSpec } from '../../native-models/training/lora.ts'
+import { writeAdapter } from '../../native-models/weights/adapter.ts'
+import { writeCheckpoint } from '../../native-models/weights/checkpoint.ts'
+import { type TensorToWrite, openSafetensors, writeSafetensors } from '../../native-models/weights/safetensors.ts'
+import { linearModules } from '../../native-models/weights/tensors.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { SavedFile } from './protocol.ts'
+import { type Tensors, download } from './sessions.ts'
+import type { Training } from './trainer.ts'
+
+export interface SavedState {
+  readonly step: number
+  readonly values: ReadonlyMap<string, Float32Array>
+  readonly m: ReadonlyMap<string, Float32Array>
+  readonly v: ReadonlyMap<string, Float32Array>
+}
+const groups = ['values', 'm', 'v'] as const
+
+/** Parameters and both moments, by `<group>/<name>`; the step in the metadata. */
+export async function saveCheckpoint(training: Training, path: string): Promise<SavedFile> {
+  const tensors: TensorToWrite[] = []
+  for (const group of groups) {
+    const data = await onCpu(training[group], training.trainable)
+    for (const { name, shape } of training.trainable) tensors.push({ name: `${group}/${name}`, dtype: 'F32' as const, shape, data: data.get(name)! })
+  }
+  return explained(() => writeSafetensors(path, tensors, { step: String(training.step) }))
+}
+
+export function readCheckpoint(path: string, trainable: readonly TensorSpec[]): SavedState {
+  const file = openSafetensors(path)
+  try {
+    const read = (group: string): Map<string, Float32Array> => new Map(trainable.map(({ name }) => [name, file.readFloats(`${group}/${name}`)]))
+    return { step: Number(file.metadata['step']), values: read('values'), m: read('m'), v: read('v') }
+  } finally {
+    file.close()
+  }
+}
+
+/** A PEFT adapter folder, or for full tuning a whole checkpoint folder. The hash is that of the weights file. */
+export async function saveModel({ params, model, trainable, values, spec }: Training, folder: string): Promise<SavedFile> {
+  const data = await onCpu(values, trainable)
+  if (!spec.lora) {
+    const files = await explained(() => writeCheckpoint(folder, { ...model.configJson, torch_dtype: 'float32' }, trainable.map(({ name, shape }) => ({ name, dtype: 'F32' as const, shape, data: data.get(name)! }))))
+    return { ...files[0]!, path: folder }
+  }
+  const adapted = [...linearModules(model.config).keys()].filter((module) => data.has(loraName(module, 'A')))
+  const modules = new Map(adapted.map((module) => [module, { a: data.get(loraName(module, 'A'))!, b: data.get(loraName(module, 'B'))! }]))
+  const config = { rank: spec.lora.r, alpha: spec.lora.alpha, dropout: 0, base: basename(params.folder), targets: [...spec.lora.targets] }
+  const { weights } = await explained(() => writeAdapter(folder, { config, modules }, model.config))
+  return { ...weights, path: join(folder, basename(weights.path)) }
+}
+
+async function onCpu(tensors: Tensors, trainable: readonly TensorSpec[]): Promise<Map<string, Float32Array>> {
+  const read = new Map<string, Float32Array>()
+  for (const { name } of trainable) read.set(name, (await download(tensors[name]!)).data as Float32Array)
+  return read
+}
+
+async function explained<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw new AppError('disk-full', 'The disk is full: nothing was overwritten. Make room and resume; training goes on from its last checkpoint.', error)
+    throw error
+  }
+}

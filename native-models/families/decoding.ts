@@ -1,0 +1,91 @@
+/** Generation graphs: read the prompts once, then one token a step against a cache. Weights are the merged model's. */
+import { GraphBuilder } from '../onnx/builder.ts'
+import { lower } from '../onnx/lower.ts'
+import { schedule } from '../onnx/schedule.ts'
+import type { Graph, Value } from '../onnx/types.ts'
+import type { LlamaConfig } from '../weights/config.ts'
+import { cachedAttention, causalAttention } from './attention.ts'
+import { head, llama } from './llama.ts'
+import { fedParameters } from './parameters.ts'
+
+/** How many of the likeliest tokens a step hands out. */
+export const candidates = (vocabSize: number): number => Math.min(256, vocabSize)
+
+/**
+ * Reads `prompts` prompts padded to `length`. Feeds: weights, tokens int64 [prompts·length, 1], last int64 [prompts, 1]
+ * (flat place of each prompt's last token), inverseTemperature []. Outputs: the choice (see `emitChoice`) and per layer
+ * keys.i, values.i [prompts, kvHeads, length, headDim], keys rotated.
+ */
+export function prefillGraph(config: LlamaConfig, prompts: number, length: number): Graph {
+  const b = new GraphBuilder()
+  const p = fedParameters(b)
+  const attention = causalAttention(b, config, prompts, length, (layer, keys, values) => {
+    b.output(`keys.${layer}`, keys)
+    b.output(`values.${layer}`, b.identity(values))
+  })
+  const hidden = llama(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention)
+  emitChoice(b, b.rows(hidden, b.input('last', 'int64', [prompts, 1])), head(p, config))
+  return finished(b)
+}
+
+/**
+ * One token for each of `rows` sequences. Feeds: weights, tokens int64 [rows, 1], lengths int64 [rows, 1] and filled
+ * float [rows, 1, 1, 1] (slots in use, which is the new token's position), inverseTemperature [], and per layer
+ * cache.keys.i [rows, kvHeads, headDim, capacity], cache.values.i [rows, kvHeads, capacity, headDim].
+ * Outputs: the choice, and the new keys.i, values.i. With `update` 'rows' those are the new token's alone
+ * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
+ * for devices where the cache stays and is overwritten in place.
+ */
+export function decodeGraph(config: LlamaConfig, rows: number, capacity: number, update: 'rows' | 'whole'): Graph {
+  const { kvHeads, headDim } = config
+  const b = new GraphBuilder()
+  const p = fedParameters(b)
+  const lengths = b.input('lengths', 'int64', [rows, 1])
+  const cacheOf = (layer: number) => ({
+    keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, headDim, capacity]),
+    values: b.input(`cache.values.${layer}`, b.float, [rows, kvHeads, capacity, headDim]),
+  })
+  const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
+  const next = b.less(b.abs(b.sub(slots, b.input('filled', b.float, [rows, 1, 1, 1]))), b.scalar(0.5))
+  const attention = cachedAttention(b, config, rows, capacity, lengths, cacheOf, (layer, key, value) => {
+    if (update === 'rows') {
+      b.output(`keys.${layer}`, b.identity(key))
+      b.output(`values.${layer}`, b.identity(value))
+      return
+    }
+    const cache = cacheOf(layer)
+    b.output(`keys.${layer}`, b.where(next, b.transpose(key, [0, 1, 3, 2]), cache.keys))
+    b.output(`values.${layer}`, b.where(b.reshape(next, [rows, 1, capacity, 1]), value, cache.values))
+  })
+  const hidden = llama(b, config, p, b.input('tokens', 'int64', [rows, 1]), attention)
+  emitChoice(b, hidden, head(p, config))
+  return finished(b)
+}
+
+/** All logits of given hidden states: feeds hidden [rows, hiddenSize], the head, inverseTemperature; output logits [rows, vocabSize]. */
+export function logitsGraph(config: LlamaConfig, rows: number): Graph {
+  const b = new GraphBuilder()
+  b.output('logits', scaledLogits(b, b.input('hidden', b.float, [rows, config.hiddenSize]), head(fedParameters(b), config)))
+  return finished(b)
+}
+
+/**
+ * What sampling needs of one position per row, without moving whole logits: values, ids [rows, k] of the k largest
+ * logits over temperature, logSum [rows, 1] of all of them, and hidden [rows, D] to ask for the rest where that matters.
+ */
+function emitChoice(b: GraphBuilder, hidden: Value, embedding: Value): void {
+  const logits = scaledLogits(b, hidden, embedding)
+  const [values, ids] = b.topK(logits, candidates(embedding.shape[0]!))
+  const max = b.slice(values, 0, 1, 1)
+  b.output('values', values)
+  b.output('ids', ids)
+  b.output('logSum', b.add(max, b.log(b.reduceSum(b.exp(b.sub(logits, max)), [1]))))
+  b.output('hidden', b.identity(hidden))
+}
+
+const scaledLogits = (b: GraphBuilder, hidden: Value, embedding: Value): Value => b.mul(b.gemm(hidden, embedding, { transB: true }), b.input('inverseTemperature', b.float, []))
+
+function finished(b: GraphBuilder): Graph {
+  lower(b)
+  return schedule(b.graph())
+}
