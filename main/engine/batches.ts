@@ -21,9 +21,9 @@ const BATCH_TOKENS = 4096
 const CACHE_SLOTS = 32 * 1024
 const MAX_SAMPLING_ROWS = 64
 
-/** Steps of 1/8 of the magnitude, at least 16: padding stays below 12 % and shapes few. */
+/** Steps of an eighth of the power of two below, at least 16: padding stays below 1/8 (from 128 on) and shapes few. */
 export function roundLength(length: number): number {
-  const step = Math.max(16, 2 ** Math.ceil(Math.log2(Math.max(1, length))) / 8)
+  const step = Math.max(16, 2 ** Math.floor(Math.log2(Math.max(1, length))) / 8)
   return Math.ceil(length / step) * step
 }
 
@@ -33,7 +33,7 @@ const roundRows = (rows: number): number => 2 ** Math.ceil(Math.log2(rows))
 export function shapeOf(lengths: readonly Lengths[], rows = lengths.length): BatchShape {
   const length = roundLength(Math.max(...lengths.map((one) => one.promptTokens + one.completionTokens)))
   const positions = lengths.reduce((sum, one) => sum + one.completionTokens, 0)
-  return { rows, length, positions: roundLength(positions) }
+  return { rows, length, positions: roundLength(Math.max(1, positions)) }
 }
 
 /** Scoring: longest first, so that the largest batch comes first and memory is known at once. */
@@ -59,7 +59,7 @@ export function planSampling(promptTokens: readonly number[], responses: number,
     const promptLength = roundLength(promptTokens[order[at]!]!)
     const capacity = Math.ceil((promptTokens[order[at]!]! + maxNewTokens) / 16) * 16
     const rows = Math.min(MAX_SAMPLING_ROWS, Math.max(responses, Math.floor(CACHE_SLOTS / capacity)))
-    const prompts = Math.max(1, Math.floor(rows / responses))
+    const prompts = Math.max(1, Math.min(Math.floor(rows / responses), promptTokens.length))
     const members = order.slice(at, at + prompts)
     planned.push({ members, shape: { rows: prompts * responses, prompts, promptLength, capacity } })
     at += members.length

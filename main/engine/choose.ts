@@ -1,4 +1,5 @@
 /** Draws one token from a row's distribution. Pure: the random number is given. */
+import { AppError } from '../../preload/contract/errors.ts'
 
 export interface Candidates {
   /** Largest logits over temperature, descending, and their token ids. */
@@ -19,14 +20,18 @@ export interface Cut {
  * Inverse-CDF sampling over tokens from likeliest to least, cut by top-k, then top-p (transformers' order and
  * inclusion rule: the token that crosses top-p stays). Null where the candidates hold too little to decide: ask for
  * the whole row then.
+ * @throws AppError 'bad-model' when the row is not numbers
  */
 export function chooseToken({ values, ids, logSum }: Candidates, { topP, topK }: Cut, u: number, complete: boolean): number | null {
+  if (!Number.isFinite(logSum)) throw new AppError('bad-model', 'The model’s next-token scores are not numbers; its weights are damaged or its training diverged. Use an earlier model.')
+  // What a top-k beyond the candidates holds, which renormalises the rest, is not known yet.
+  if (topK > values.length && !complete) return null
   const limit = topK > 0 ? Math.min(topK, values.length) : values.length
-  const isAll = complete || (topK > 0 && topK <= values.length)
+  const isAll = complete || topK > 0
   const probabilities = new Float64Array(limit)
   let held = 0
   for (let i = 0; i < limit; i++) held += probabilities[i] = Math.exp(values[i]! - logSum)
-  const whole = topK > 0 && isAll ? held : 1 // top-k renormalises before top-p looks
+  const whole = topK > 0 ? held : 1 // top-k renormalises before top-p looks
   let kept = 0
   let count = 0
   while (count < limit && kept < topP * whole) kept += probabilities[count++]!

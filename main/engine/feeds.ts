@@ -27,13 +27,15 @@ export function sequenceFeeds(sequences: readonly Sequence[], { rows, length, po
 }
 
 /** One value per completion token of the batch, padded with zeros. */
-export function perToken(lists: readonly Float32Array[], positions: number): Float32Array {
+export function perToken(lists: readonly Float32Array[], sequences: readonly Sequence[], positions: number): Float32Array {
   const flat = new Float32Array(positions)
   let at = 0
-  for (const list of lists) {
+  sequences.forEach(({ completionIds }, row) => {
+    const list = lists[row]
+    if (list?.length !== completionIds.length) throw new Error(`sequence ${row} has ${completionIds.length} completion tokens, but ${list?.length ?? 'no'} values for them`)
     flat.set(list, at)
     at += list.length
-  }
+  })
   return flat
 }
 

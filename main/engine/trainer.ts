@@ -122,7 +122,7 @@ async function accumulate({ params, place, model, spec, trainable, values, sums 
   }
   const pairCount = sequences.length / 2
   const perPair = (list: readonly number[], rest: number): DeviceTensor => tensor('float32', [shape.rows / 2, 1], Float32Array.from({ length: shape.rows / 2 }, (_, i) => list[i] ?? rest))
-  feeds['refLogps'] = tensor('float32', [shape.positions], perToken(batch.refLogps!, shape.positions))
+  feeds['refLogps'] = tensor('float32', [shape.positions], perToken(batch.refLogps!, sequences, shape.positions))
   feeds['members'] = tensor('float32', [shape.rows, shape.positions], membership(sequences, shape))
   feeds['consistency'] = perPair(batch.consistency!, 1)
   feeds['weight'] = perPair(Array<number>(pairCount).fill(weight), 0)
