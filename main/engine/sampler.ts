@@ -44,6 +44,7 @@ interface Row {
 /** One planned batch. The same parameters give the same tokens, whatever ran before. */
 export async function sample(params: SampleParams, context: CallContext<SampleEvent>): Promise<SampleResult> {
   const { prompts, shape, maxNewTokens, device } = params
+  requireFit(params)
   const { merged, sessions } = await samplerFor(params.model, params)
   const { config } = merged
   const open = (name: string, prepack: boolean, graph: () => Parameters<Merged['open']>[0]): Promise<Session> => sessions.get(name, () => merged.open(graph(), prepack))
@@ -119,11 +120,20 @@ async function chooseAll(rows: readonly Row[], rowOf: (row: Row) => number, choi
   }
 }
 
+/** A batch beyond its shape would be cut or write into a neighbour's cache without a word. */
+function requireFit({ prompts, rows, shape, maxNewTokens }: SampleParams): void {
+  if (rows.length > shape.rows) throw new Error(`${rows.length} rows do not fit a batch of ${shape.rows}`)
+  if (prompts.length > shape.prompts) throw new Error(`${prompts.length} prompts do not fit a batch of ${shape.prompts}`)
+  prompts.forEach((ids, i) => {
+    if (ids.length === 0 || ids.length > shape.promptLength) throw new Error(`prompt ${i} of ${ids.length} tokens does not fit ${shape.promptLength}`)
+    if (ids.length + maxNewTokens > shape.capacity) throw new Error(`prompt ${i} of ${ids.length} tokens and ${maxNewTokens} new ones do not fit a cache of ${shape.capacity} slots`)
+  })
+}
+
 function promptFeeds(prompts: readonly Int32Array[], { prompts: count, promptLength }: SampleParams['shape']): Tensors {
   const tokens = new BigInt64Array(count * promptLength)
   const last = new BigInt64Array(count)
   prompts.forEach((ids, i) => {
-    if (ids.length === 0 || ids.length > promptLength) throw new Error(`prompt ${i} of ${ids.length} tokens does not fit ${promptLength}`)
     ids.forEach((id, t) => (tokens[i * promptLength + t] = BigInt(id)))
     last[i] = BigInt(i * promptLength + ids.length - 1)
   })
