@@ -20,6 +20,8 @@ export interface RankingSet {
   previousModelId: string
   previousMeasure: Measure
   previousTolerance: number
+  /** The same for r_θt, which makes the pairs. */
+  rewardTolerance: number
   /** C; null when every prompt's is null. */
   meanConsistency: number | null
   /** The chance band's figures. */
@@ -31,9 +33,9 @@ export function insertRankingSet(db: Database, row: RankingSet): void {
   run(
     db,
     `INSERT INTO ranking_sets (id, iteration_id, statistic, first_iteration_rule, current_model_id, current_measure, current_tolerance,
-       previous_model_id, previous_measure, previous_tolerance, mean_consistency, chance)
+       previous_model_id, previous_measure, previous_tolerance, reward_tolerance, mean_consistency, chance)
      VALUES (@id, @iterationId, @statistic, @firstIterationRule, @currentModelId, @currentMeasure, @currentTolerance,
-       @previousModelId, @previousMeasure, @previousTolerance, @meanConsistency, @chance)`,
+       @previousModelId, @previousMeasure, @previousTolerance, @rewardTolerance, @meanConsistency, @chance)`,
     { ...row, chance: toJson(row.chance) },
   )
 }

@@ -131,6 +131,7 @@ CREATE TABLE ranking_sets (
   previous_model_id TEXT NOT NULL REFERENCES models (id),   -- the judge of K
   previous_measure TEXT NOT NULL CHECK (previous_measure IN ('log-ratio', 'mean-logps')), -- what K ranks by
   previous_tolerance REAL NOT NULL CHECK (previous_tolerance >= 0), -- the same in K's unit
+  reward_tolerance REAL NOT NULL CHECK (reward_tolerance >= 0), -- the same for the log-ratio under current_model_id, which makes the pairs
   mean_consistency REAL CHECK (mean_consistency BETWEEN 0 AND 1), -- C; null when every prompt's is
   chance TEXT NOT NULL CHECK (json_valid(chance))           -- figures of the chance band, as JSON
 ) STRICT;

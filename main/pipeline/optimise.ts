@@ -1,0 +1,132 @@
+/** The training loop that SFT and DPO share: steps in a seeded order, checkpoints, pause, resume to the same bytes. */
+import { existsSync, statfsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { hashText, permutation } from '../../native-models/random.ts'
+import { scheduleFactor, warmupStepsOf } from '../../native-models/training/schedule.ts'
+import { hashFile } from '../../native-models/weights/hash.ts'
+import type { Optimisation } from '../../preload/contract/config.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { MicroBatch, TrainStepResult, TrainingParams } from '../engine/protocol.ts'
+import { inTransaction } from '../store/database.ts'
+import { modelId } from '../store/ids.ts'
+import { setProducedModel } from '../store/iterations.ts'
+import { insertModel } from '../store/models.ts'
+import { pathForRow, pathIn } from '../store/project.ts'
+import { finishStage } from '../store/stages.ts'
+import { type TrainingStep, checkpointsOf, commitCheckpoint } from '../store/training.ts'
+import { type StageContext, configOf, dbOf, modelName, modelRef, placeOf } from './context.ts'
+
+export interface Objective {
+  readonly loss: TrainingParams['objective']
+  readonly hyper: Optimisation
+  /** How many examples there are (sequences or pairs). */
+  readonly examples: number
+  /** The micro-batches of one optimiser step, for these example indices. */
+  readonly microBatches: (members: readonly number[]) => MicroBatch[]
+  /** TRL's metric keys of one step; `members` as given to `microBatches`. */
+  readonly metrics: (result: TrainStepResult, members: readonly number[]) => Record<string, number>
+}
+
+/** Trains the iteration's policy into its produced model, from the last checkpoint if there is one, and commits it. */
+export async function optimise(context: StageContext, objective: Objective): Promise<void> {
+  const { engine, stageId, signal, run } = context
+  const { hyper, examples } = objective
+  const stepsPerEpoch = Math.ceil(examples / hyper.batchSize)
+  const total = Math.ceil(stepsPerEpoch * hyper.epochs)
+  // A warm-up starts at rate 0: one that fills the whole training would train nothing.
+  const warmup = Math.min(warmupStepsOf(hyper.warmupRatio, total), Math.max(0, total - 1))
+
+  const { trainable, step: done } = await engine.call('startTraining', await startingPoint(context, objective))
+  requireRoom(context, trainable)
+  const unsaved: TrainingStep[] = []
+  let lastSave = performance.now()
+  for (let step = done; step < total; step++) {
+    const members = membersOf(step, stepsPerEpoch, examples, hyper.batchSize, [run.seed, hashText(stageId)])
+    const learningRate = hyper.learningRate * scheduleFactor(hyper.schedule, step, warmup, total)
+    const began = performance.now()
+    const result = await engine.call('trainStep', { microBatches: objective.microBatches(members), learningRate })
+    const metrics = { ...objective.metrics(result, members), loss: result.loss, grad_norm: result.gradNorm, learning_rate: learningRate }
+    unsaved.push({ stageId, step: result.step, metrics, tokens: result.tokens, elapsedMs: performance.now() - began })
+    context.progress(result.step, total, 'steps', metrics)
+    const pausing = signal.aborted
+    if (pausing || performance.now() - lastSave > configOf(context).checkpointSeconds * 1000) {
+      await saveCheckpoint(context, result.step, unsaved.splice(0))
+      lastSave = performance.now()
+    }
+    signal.throwIfAborted()
+  }
+  await saveResult(context, total, unsaved)
+  await engine.call('endTraining', {})
+}
+
+/** Example indices of optimiser step `step`: every epoch is a permutation of its own. */
+function membersOf(step: number, stepsPerEpoch: number, examples: number, batchSize: number, key: readonly number[]): number[] {
+  const order = permutation(examples, ...key, Math.floor(step / stepsPerEpoch))
+  const at = (step % stepsPerEpoch) * batchSize
+  return order.slice(at, at + batchSize)
+}
+
+async function startingPoint(context: StageContext, { loss, hyper }: Objective): Promise<TrainingParams> {
+  const { tuning } = configOf(context)
+  const policy = modelRef(context, context.iteration.policyModelId)
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = hyper
+  return {
+    ...placeOf(context),
+    folder: context.run.basePath,
+    tuning,
+    from: tuning.kind === 'full' ? policy.folder : policy.adapter,
+    objective: loss,
+    optimiser: { beta1, beta2, epsilon, weightDecay, maxGradNorm },
+    seed: context.run.seed,
+    resume: await lastWholeCheckpoint(context),
+  }
+}
+
+/** The newest checkpoint whose file is what was committed. */
+async function lastWholeCheckpoint(context: StageContext): Promise<string | null> {
+  for (const { kind, path, sha256 } of checkpointsOf(dbOf(context), context.stageId)) {
+    const file = pathIn(context.project, path)
+    if (kind === 'training' && existsSync(file) && (await hashFile(file)) === sha256) return file
+    context.emit({ kind: 'notice', message: `The checkpoint ${path} is damaged or missing; an older one is used.` })
+  }
+  return null
+}
+
+/** The file first, then its row and the steps since the last one, in one transaction: killed between, the file is an orphan. */
+async function saveCheckpoint(context: StageContext, step: number, steps: readonly TrainingStep[]): Promise<void> {
+  const path = `checkpoints/${context.stageId}.${step}.safetensors`
+  const { sha256 } = await context.engine.call('saveCheckpoint', { path: pathIn(context.project, path) })
+  const obsolete = commitCheckpoint(dbOf(context), { steps, checkpoint: { stageId: context.stageId, kind: 'training', step, path, sha256 } })
+  for (const old of obsolete) await rm(pathIn(context.project, old), { force: true })
+}
+
+/** The produced model, the stage's last steps and its end: one transaction. */
+async function saveResult(context: StageContext, step: number, steps: readonly TrainingStep[]): Promise<void> {
+  const { iteration, run, project, stageId } = context
+  const db = dbOf(context)
+  const name = `M${iteration.t + 1}`
+  const id = modelId(run.id, name)
+  const folder = join(project.folder, 'adapters', id)
+  const isAdapter = configOf(context).tuning.kind === 'lora'
+  const { path, sha256 } = await context.engine.call('saveModel', { folder })
+  const obsolete = inTransaction(db, () => {
+    const old = commitCheckpoint(db, { steps, checkpoint: { stageId, kind: 'final', step, path: pathForRow(project, isAdapter ? path : join(folder, 'model.safetensors')), sha256 } })
+    insertModel(db, { id, runId: run.id, name, parentId: iteration.policyModelId, kind: isAdapter ? 'adapter' : 'full', path: pathForRow(project, folder), sha256 })
+    setProducedModel(db, iteration.id, id)
+    finishStage(db, stageId)
+    return old
+  })
+  for (const old of obsolete) await rm(pathIn(project, old), { force: true })
+}
+
+/** Two checkpoints and the result must fit before training starts; later shortage pauses (see runner). */
+function requireRoom({ project, stageId, iteration }: StageContext, trainable: number): void {
+  const needed = 4 * trainable * (3 * 2 + 1)
+  const { bavail, bsize } = statfsSync(dirname(project.folder))
+  const free = bavail * bsize
+  if (free < needed) {
+    throw new AppError('disk-full', `Training ${modelName(`.M${iteration.t + 1}`)} needs ${megabytes(needed)} for its checkpoints (${stageId}), but ${megabytes(free)} are free in ${project.folder}; make room and resume.`)
+  }
+}
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`

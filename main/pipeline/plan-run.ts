@@ -1,0 +1,70 @@
+/** Turns a configuration into a planned run: reads and checks everything first, then writes it in one transaction. */
+import { hashCheckpoint } from '../../native-models/weights/hash.ts'
+import { hashText, permutation } from '../../native-models/random.ts'
+import type { RunConfig } from '../../preload/contract/config.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { Sandbox, SandboxText } from '../sandbox/host.ts'
+import { type Database, inTransaction } from '../store/database.ts'
+import { iterationId, modelId, promptId, runId, stageId } from '../store/ids.ts'
+import { insertIteration } from '../store/iterations.ts'
+import { insertModel } from '../store/models.ts'
+import { type Prompt, insertPrompt } from '../store/prompts.ts'
+import { type Run, insertRun, runOf } from '../store/runs.ts'
+import { insertStage } from '../store/stages.ts'
+
+export const firstStages: readonly Stage[] = ['tune', 'evaluate']
+export const roundStages: readonly Stage[] = ['sample', 'score', 'rank', 'pair', 'audit', 'train', 'evaluate']
+
+export interface RunPlan {
+  readonly config: RunConfig
+  readonly baseSha256: string
+  readonly prompts: readonly Omit<Prompt, 'id' | 'runId'>[]
+}
+
+/** Reads data and tokenises prompts; nothing is written. @throws AppError 'bad-data', 'bad-config' … */
+export async function planRun(config: RunConfig, sandbox: Sandbox, text: SandboxText, contextLength: number): Promise<RunPlan> {
+  if (config.data.sft === undefined && config.method !== 'oracle') {
+    throw new AppError('bad-config', 'The run has no SFT data (data.sft), so M1 would equal M0 and every reward would be 0; name a seed set, or use the method "oracle".')
+  }
+  if (config.data.sft !== undefined) await sandbox.readSft(config.data.sft, { limit: 1 })
+  for (const { file } of config.data.evaluation) await sandbox.readTasks(file, { limit: 1 })
+  const { taken } = await sandbox.readPrompts(config.data.prompts, config.data.promptsLimit === undefined ? {} : { limit: config.data.promptsLimit })
+  const encoded = await text.encodePrompts(taken.map(({ prompt }) => prompt))
+  const order = permutation(taken.length, config.seed, hashText('shares'))
+  const shareOf = new Map(order.map((position, i) => [position, (i % config.iterations) + 1]))
+  const prompts = taken.map(({ id, prompt, answer, task }, position) => {
+    const one = encoded[position]!
+    const ids = 'ids' in one ? one.ids : []
+    return {
+      position, share: shareOf.get(position)!, sourceId: id, input: prompt, tokenIds: Int32Array.from(ids), answer: answer ?? null, task: task ?? null,
+      skipReason: ids.length === 0 || ids.length >= contextLength ? ('prompt-too-long' as const) : null,
+    }
+  })
+  for (let t = 1; t <= config.iterations; t++) {
+    if (!prompts.some(({ share, skipReason }) => share === t && skipReason === null)) {
+      throw new AppError('bad-data', `No prompt of iteration ${t} fits the context of ${contextLength} tokens (${config.data.prompts} has ${taken.length} prompts for ${config.iterations} iterations); use shorter or more prompts, or a larger maxLength.`)
+    }
+  }
+  return { config, baseSha256: (await hashCheckpoint(config.model)).sha256, prompts }
+}
+
+/** Writes the plan: the run, M0, its prompts, and iteration 0 (SFT). */
+export function storeRun(db: Database, { config, baseSha256, prompts }: RunPlan, number: number): Run {
+  const id = runId(number)
+  inTransaction(db, () => {
+    insertRun(db, { id, config, seed: config.seed, basePath: config.model, baseSha256 })
+    const base = modelId(id, 'M0')
+    insertModel(db, { id: base, runId: id, name: 'M0', parentId: null, kind: 'base', path: null, sha256: baseSha256 })
+    for (const prompt of prompts) insertPrompt(db, { ...prompt, id: promptId(id, prompt.position), runId: id })
+    planIteration(db, id, { t: 0, parentId: null, policyModelId: base, previousModelId: null, baseModelId: base })
+  })
+  return runOf(db, id)!
+}
+
+/** An iteration with its stages, pending. */
+export function planIteration(db: Database, run: string, row: { t: number; parentId: string | null; policyModelId: string; previousModelId: string | null; baseModelId: string }): void {
+  const id = iterationId(run, row.t)
+  insertIteration(db, { id, runId: run, ...row })
+  for (const stage of row.t === 0 ? firstStages : roundStages) insertStage(db, { id: stageId(id, stage), iterationId: id, stage, inputHash: null })
+}

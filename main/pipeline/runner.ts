@@ -1,0 +1,104 @@
+/**
+ * Carries a run on, stage by stage, from wherever it stands. A stage is done when its rows are committed; re-entering
+ * one redoes only what is not. The engine may die at any moment: the stage is entered again.
+ */
+import { createHash } from 'node:crypto'
+import { stages as stageOrder, type Stage } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { type Iteration, iterationOf, iterationsOf } from '../store/iterations.ts'
+import { inTransaction } from '../store/database.ts'
+import { sweepOrphans } from '../store/project.ts'
+import { failStage, finishStage, markStage, stageOf, stagesOf, startStage, type StageRow } from '../store/stages.ts'
+import { audit } from './audit.ts'
+import { type RunContext, type StageContext, configOf, dbOf } from './context.ts'
+import { evaluate } from './evaluate.ts'
+import { pair } from './pair.ts'
+import { planIteration } from './plan-run.ts'
+import { rank } from './rank.ts'
+import { sample } from './sample.ts'
+import { score } from './score.ts'
+import { train } from './train.ts'
+import { tune } from './tune.ts'
+
+const work: Readonly<Record<Exclude<Stage, 'export'>, (context: StageContext) => Promise<string>>> = { tune, sample, score, rank, pair, audit, train, evaluate }
+
+const titles: Readonly<Record<Stage, (t: number) => string>> = {
+  tune: () => 'tuning M0 into M1 (SFT)',
+  sample: (t) => `sampling responses from M${t}`,
+  score: (t) => `scoring under M${t}, M${t - 1} and M0`,
+  rank: (t) => `ranking by M${t} and M${t - 1}`,
+  pair: () => 'choosing pairs',
+  audit: () => 'spot-check',
+  train: (t) => `training M${t} into M${t + 1} (DPO)`,
+  evaluate: (t) => (t === 0 ? 'evaluating M0 and M1' : `evaluating M${t + 1}`),
+  export: () => 'exporting',
+}
+
+export interface RunUntil {
+  /** Stop after this stage, the first time it is completed now. */
+  readonly until?: Stage
+}
+
+/** Runs every unfinished stage in order. @throws AppError: the stage is then failed, or paused if cancelled or out of room */
+export async function carryOn(context: RunContext, { until }: RunUntil = {}): Promise<'finished' | 'stopped'> {
+  sweepOrphans(context.project)
+  for (let next = nextStage(context); next; next = nextStage(context)) {
+    await carryOut(context, next.iteration, next.stage)
+    if (next.stage.stage === until) return 'stopped'
+  }
+  return 'finished'
+}
+
+/** The first unfinished stage; plans the next iteration when the last one is trained. */
+export function nextStage(context: RunContext): { iteration: Iteration; stage: StageRow } | null {
+  const { run } = context
+  const db = dbOf(context)
+  for (const iteration of iterationsOf(db, run.id)) {
+    const stage = stagesOf(db, iteration.id).sort((a, b) => stageOrder.indexOf(a.stage) - stageOrder.indexOf(b.stage)).find(({ status }) => status !== 'done')
+    if (stage) return { iteration, stage }
+  }
+  const last = iterationsOf(db, run.id).at(-1)!
+  if (last.t >= configOf(context).iterations) return null
+  inTransaction(db, () => planIteration(db, run.id, { t: last.t + 1, parentId: last.id, policyModelId: last.producedModelId!, previousModelId: last.policyModelId, baseModelId: last.baseModelId }))
+  return nextStage(context)
+}
+
+async function carryOut(context: RunContext, iteration: Iteration, { id: stageId, stage }: StageRow): Promise<void> {
+  const db = dbOf(context)
+  if (stage === 'export') throw new Error('no stage exports by itself')
+  const began = performance.now()
+  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, title: titles[stage](iteration.t) })
+  startStage(db, stageId, inputHash(context, iteration, stage))
+  const stageContext: StageContext = {
+    ...context, iteration, stage, stageId,
+    progress: (done, total, unit, metrics) => context.emit({ kind: 'progress', iteration: iteration.t, stage, done, total, unit, ...(metrics && { metrics }) }),
+  }
+  try {
+    const summary = await survivingTheEngine(context, () => work[stage](stageContext))
+    if (stageOf(db, stageId)!.status !== 'done') finishStage(db, stageId)
+    context.emit({ kind: 'stage-done', iteration: iteration.t, stage, summary, seconds: (performance.now() - began) / 1000 })
+  } catch (error) {
+    if (error instanceof AppError && (error.code === 'cancelled' || error.code === 'disk-full')) markStage(db, stageId, 'paused')
+    else failStage(db, stageId, error instanceof Error ? error.message : String(error))
+    throw error
+  }
+}
+
+/** Enters a stage again when the engine died in it; the host gives up when it dies too often. */
+async function survivingTheEngine(context: RunContext, stage: () => Promise<string>): Promise<string> {
+  for (;;) {
+    try {
+      return await stage()
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'engine-died') throw error
+      context.emit({ kind: 'engine-restarted', reason: error.message })
+      await context.engine.call('hello', {}) // a fresh one, or the host's refusal after too many deaths
+    }
+  }
+}
+
+/** Everything a stage depends on: the settings and the models behind it. */
+function inputHash(context: RunContext, iteration: Iteration, stage: Stage): string {
+  const { policyModelId, previousModelId, baseModelId } = iterationOf(dbOf(context), iteration.id)!
+  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, configOf(context)])).digest('hex')
+}
