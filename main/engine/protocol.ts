@@ -25,6 +25,8 @@ export interface EngineCalls {
   /** Runs a tiny graph on a device and checks its numbers; a bad driver may end the process, so `probe` asks a process of its own. */
   tryDevice: { params: { device: Device }; result: { milliseconds: number }; event: never }
   memory: { params: Nothing; result: MemoryReport; event: never }
+  /** How fast plain matrix products are: the ceiling of everything else. */
+  gemm: { params: GemmParams; result: { gflops: number }; event: never }
   /** Log-probabilities of completions under one or more models. */
   score: { params: ScoreParams; result: ScoreResult; event: never }
   /** Responses of one planned batch; events stream tokens as they come. */
@@ -47,6 +49,14 @@ export interface Place {
   readonly device: Device
   /** 0 = all cores. */
   readonly threads: number
+}
+
+/** `repeats` products of [m, k] by [k, n]. */
+export interface GemmParams extends Place {
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly repeats: number
 }
 
 /** A model on disk: a Hugging Face folder and perhaps a PEFT adapter folder on top. */

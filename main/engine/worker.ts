@@ -1,6 +1,7 @@
 /** The engine process: a table of what it answers. Started by host.ts, never imported. */
 import { probe, tryDevice } from './devices.ts'
 import { type Handlers, serve } from './dispatch.ts'
+import { measureGemm } from './gemm.ts'
 import { sweepTemporaryFolders } from './merged.ts'
 import type { EngineCalls } from './protocol.ts'
 import { endSampling, sample } from './sampler.ts'
@@ -19,6 +20,7 @@ export const handlers: Handlers<EngineCalls> = {
   probe: () => probe(),
   tryDevice: ({ device }) => tryDevice(device),
   memory: () => ({ rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 }),
+  gemm: measureGemm,
   score,
   sample,
   endSampling: done(endSampling),
