@@ -1,8 +1,8 @@
 /**
  * The small world the bundled model lives in. Pure and seeded: the same seed gives the same bytes.
  *
- * The corpus speaks in two voices. The careful one writes `Answer: 82` and is mostly right; the careless one writes
- * whatever comes (`82`, `82.`, `82!`, `answer: 82`) and errs more often, by habit or by a slip. A model trained on it knows how to be
+ * The corpus speaks in two voices. The careful one writes `Answer: 82` and is mostly right; the careless one blurts
+ * it out (`82`, `82!`) and errs more often, by habit or by a slip. A model trained on it knows how to be
  * right but often is not: the head-room that SFT (careful, right) and alignment have to find.
  */
 import { drawQuestion, families, type Family, type Question } from './families.ts'
@@ -24,9 +24,9 @@ export interface World {
 
 export const bundledWorld: World = {
   seed: 1,
-  carefulShare: 0.25,
-  careful: { easy: { right: 0.75, habit: 0.15 }, hard: { right: 0.55, habit: 0.35 } },
-  careless: { easy: { right: 0.5, habit: 0.3 }, hard: { right: 0.3, habit: 0.5 } },
+  carefulShare: 0.3,
+  careful: { easy: { right: 0.85, habit: 0.1 }, hard: { right: 0.7, habit: 0.22 } },
+  careless: { easy: { right: 0.5, habit: 0.3 }, hard: { right: 0.25, habit: 0.55 } },
 }
 
 export interface Example {
@@ -71,7 +71,7 @@ function sayCarefully(answer: string): string {
 }
 
 function sayCarelessly(answer: string, random: Random): string {
-  return random.pick([answer, `${answer}.`, `${answer}!`, `answer: ${answer}`])
+  return random.pick([answer, `${answer}!`])
 }
 
 export interface BundledSets {
