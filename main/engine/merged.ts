@@ -9,14 +9,14 @@ import { loraName } from '../../native-models/training/lora.ts'
 import type { LlamaConfig } from '../../native-models/weights/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { sessionFor } from './graphs.ts'
-import { type LoadedAdapter, type LoadedModel, load } from './models.ts'
+import { type LoadedAdapter, type LoadedModel, disposeAll, load, loadModel } from './models.ts'
 import type { ModelRef, Place } from './protocol.ts'
 import { type DeviceTensor, type Session, type Tensors, download, openSession, upload } from './sessions.ts'
 
 export interface Merged {
   readonly config: LlamaConfig
-  /** Weights to feed with every run; empty where the sessions hold them. */
-  readonly feeds: Tensors
+  /** Weights to feed, asked for per batch (the base's may have left memory meanwhile); none where the sessions hold them. */
+  feeds(): Promise<Tensors>
   /** `prepack`: this graph runs many times on few rows. */
   open(graph: Graph, prepack: boolean): Promise<Session>
   dispose(): void
@@ -35,18 +35,16 @@ export async function merge(ref: ModelRef, place: Place): Promise<Merged> {
 }
 
 async function mergeOnDevice(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Merged> {
-  const own: DeviceTensor[] = []
-  const feeds: Record<string, DeviceTensor> = {}
+  const own: Record<string, DeviceTensor> = {}
   for (const { name } of model.specs) {
     const cpu = await mergedWeight(name, model, adapter, place)
-    feeds[name] = cpu ? await upload(cpu, place.device) : model.tensors[name]!
-    if (cpu) own.push(feeds[name])
+    if (cpu) own[name] = await upload(cpu, place.device)
   }
   return {
     config: model.config,
-    feeds,
+    feeds: async () => ({ ...(await loadModel(model.folder, place.device)).tensors, ...own }),
     open: (graph) => openSession(encodeModel(graph), place),
-    dispose: () => own.forEach((one) => one.dispose()),
+    dispose: () => disposeAll({ tensors: own }),
   }
 }
 
@@ -72,7 +70,7 @@ async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, pl
   let count = 0
   return {
     config: model.config,
-    feeds: {},
+    feeds: async () => ({}),
     open(graph, prepack) {
       const path = join(folder, `${count++}.onnx`)
       writeFileSync(path, encodeModel(graph, new Map(graph.inputs.flatMap(({ name }) => (external.has(name) ? [[name, external.get(name)!]] : [])))))

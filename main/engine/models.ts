@@ -29,7 +29,7 @@ export interface LoadedAdapter {
   readonly tensors: Tensors
 }
 
-const disposeAll = ({ tensors }: { tensors: Tensors }): void => Object.values(tensors).forEach((one) => one.dispose())
+export const disposeAll = ({ tensors }: { tensors: Tensors }): void => Object.values(tensors).forEach((one) => one.dispose())
 // Two whole models at most: full fine-tuning scores one after another. Adapters are small.
 const models = new Cache<LoadedModel>(2, disposeAll)
 const adapters = new Cache<LoadedAdapter>(8, disposeAll)
@@ -54,8 +54,9 @@ export function readModel(folder: string, device: Device): Promise<LoadedModel> 
   })
 }
 
-export function loadAdapter(folder: string, base: LlamaConfig, device: Device): Promise<LoadedAdapter> {
-  return adapters.get(`${device} ${folder}`, () => readAdapterTensors(folder, base, device))
+/** An adapter as it fits this base; for another base it is read, and its shapes are checked, again. */
+function loadAdapter(folder: string, base: LoadedModel, device: Device): Promise<LoadedAdapter> {
+  return adapters.get(JSON.stringify([device, base.folder, folder]), () => readAdapterTensors(folder, base.config, device))
 }
 
 export function readAdapterTensors(folder: string, base: LlamaConfig, device: Device): Promise<LoadedAdapter> {
@@ -74,16 +75,17 @@ export function readAdapterTensors(folder: string, base: LlamaConfig, device: De
 /** The model and its adapter, if it has one. */
 export async function load({ folder, adapter }: ModelRef, device: Device): Promise<{ model: LoadedModel; adapter: LoadedAdapter | null }> {
   const model = await loadModel(folder, device)
-  return { model, adapter: adapter === null ? null : await loadAdapter(adapter, model.config, device) }
+  return { model, adapter: adapter === null ? null : await loadAdapter(adapter, model, device) }
 }
 
-/** Forgets what was read from a folder that is about to change, or to make room. */
+/** Forgets what was read: a folder is about to change, or room is needed. Hold no tensors of a shared model over this. */
 export function forgetModels(): void {
   models.clear()
   adapters.clear()
 }
 
-async function explained<T>(work: () => Promise<T>): Promise<T> {
+/** A reader's complaint becomes what a person sees, with code 'bad-model'. */
+export async function explained<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

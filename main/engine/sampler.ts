@@ -49,7 +49,7 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
   const { config } = merged
   const open = (name: string, prepack: boolean, graph: () => Parameters<Merged['open']>[0]): Promise<Session> => sessions.get(name, () => merged.open(graph(), prepack))
   const inverseTemperature = scalar(params.samplingTemperature > 0 ? 1 / params.samplingTemperature : 1)
-  const common: Tensors = { ...merged.feeds, inverseTemperature }
+  const common: Tensors = { ...(await merged.feeds()), inverseTemperature }
 
   const rows: Row[] = Array.from({ length: shape.rows }, (_, i) => {
     const given = params.rows[i]

@@ -4,13 +4,13 @@
  */
 import { adamwGraph, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
 import { type ModelSpec, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
-import { type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
+import { type Lora, type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CallContext } from './dispatch.ts'
 import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
 import { headChunkFor, sessionFor } from './graphs.ts'
-import { type LoadedModel, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
+import { type LoadedModel, disposeAll, explained, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
 import type { MicroBatch, PairMetrics, Place, TrainStepParams, TrainStepResult, TrainingParams, TrainingStarted } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
 import { readCheckpoint } from './training-files.ts'
@@ -51,11 +51,13 @@ export async function startTraining(params: TrainingParams): Promise<TrainingSta
     if (!lora) return model.tensors
     if (from === null) return fill((one) => initialLora(one, params.seed))
     const adapter = await readAdapterTensors(from, model.config, device)
-    if (JSON.stringify([adapter.lora.r, adapter.lora.alpha]) !== JSON.stringify([lora.r, lora.alpha])) throw new AppError('bad-config', `The adapter in ${from} has r ${adapter.lora.r} and alpha ${adapter.lora.alpha}, but the run asks for r ${lora.r} and alpha ${lora.alpha}; use the adapter's own numbers.`)
+    const [found, asked] = [describe(adapter.lora), describe(lora)]
+    if (found !== asked) throw new AppError('bad-config', `The adapter in ${from} has ${found}, but the run asks for ${asked}; use the adapter's own settings.`)
     return adapter.tensors
   }
 
-  const saved = resume === null ? null : readCheckpoint(resume, trainable)
+  const saved = resume === null ? null : await explained(() => readCheckpoint(resume, trainable))
+  if (saved && !lora) disposeAll(model) // the checkpoint's values take their place
   current = {
     params, place, model, spec, trainable,
     values: saved ? await fill(({ name }) => saved.values.get(name)!) : await start(),
@@ -66,6 +68,8 @@ export async function startTraining(params: TrainingParams): Promise<TrainingSta
   }
   return { trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0), step: current.step }
 }
+
+const describe = ({ r, alpha, targets }: Lora): string => `r ${r}, alpha ${alpha} and adapts ${[...targets].sort().join(', ')}`
 
 export function currentTraining(): Training {
   if (!current) throw new AppError('engine-died', 'The engine holds no training; it was restarted. Resume the stage from its last checkpoint.')
@@ -84,6 +88,8 @@ export function endTraining(): void {
 export async function trainStep({ microBatches, learningRate }: TrainStepParams, { signal }: CallContext<never>): Promise<TrainStepResult> {
   const training = currentTraining()
   const totalTokens = microBatches.reduce((sum, batch) => sum + completionTokens(batch), 0)
+  if (totalTokens === 0) throw new Error('there is no completion token in this step')
+  if (!(learningRate >= 0 && learningRate < Infinity)) throw new AppError('bad-config', `The learning rate of step ${training.step + 1} is ${learningRate}; choose a number from 0 on.`)
   const totalPairs = microBatches.reduce((sum, batch) => sum + batch.sequences.length / 2, 0)
   let loss = 0
   const pairs: PairMetrics[] = []
@@ -104,11 +110,13 @@ export async function trainStep({ microBatches, learningRate }: TrainStepParams,
 
 const completionTokens = ({ sequences }: MicroBatch): number => sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0)
 
-async function accumulate({ params, place, model, spec, trainable, values, sums }: Training, batch: MicroBatch, carry: boolean, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
+async function accumulate({ params, place, spec, trainable, values, sums }: Training, batch: MicroBatch, carry: boolean, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
   const { objective } = params
   const { sequences, shape } = batch
+  // Asked for anew each time: scoring other models in between may have put the shared one out of memory.
+  const frozen = spec.lora ? (await loadModel(params.folder, place.device)).tensors : {}
   const session = await sessionFor(['train', spec.config, spec.lora, objective, shape, spec.headChunk], place, () => trainingGraph(spec, objective, shape))
-  const feeds: Record<string, DeviceTensor> = { ...model.tensors, ...values, ...sequenceFeeds(sequences, shape), carry: scalar(carry ? 1 : 0) }
+  const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape), carry: scalar(carry ? 1 : 0) }
   const fetches: Record<string, DeviceTensor | null> = { loss: null }
   for (const { name } of trainable) {
     feeds[`sum.${name}`] = sums[name]!
@@ -139,13 +147,14 @@ const perPairOutputs = ['losses', 'chosenRewards', 'rejectedRewards', 'chosenLog
 const numbers = (result: DeviceTensor): Float32Array => result.data as Float32Array
 
 /**
- * Before the first update policy and reference are one model, so z = 0 and every pair's loss is ln 2 whatever its C
- * (METHOD §3). Anything else means a wrong reference, and training on it would be meaningless.
+ * Before the first update policy and reference are one model, so rewards are 0 and every pair's loss is ln 2 whatever
+ * its C (METHOD §3). Anything else means a wrong reference, and training on it would be meaningless.
  */
 function requireEqualModels(pairs: readonly PairMetrics[], { device }: Place): void {
   const tolerance = device === 'cpu' ? 0 : 1e-4
-  const off = pairs.find(({ loss }) => !(Math.abs(loss - Math.fround(Math.LN2)) <= tolerance))
-  if (off) throw new AppError('method-stopped', `Training stopped at its first step: a pair's loss is ${off.loss} and not ln 2 (${Math.fround(Math.LN2)}), so the reference is not the model that is trained. Score the pairs again with this round's own model.`)
+  const isNear = (value: number, expected: number): boolean => Math.abs(value - expected) <= tolerance
+  const off = pairs.find(({ loss, chosenReward, rejectedReward }) => !(isNear(loss, Math.fround(Math.LN2)) && isNear(chosenReward, 0) && isNear(rejectedReward, 0)))
+  if (off) throw new AppError('method-stopped', `Training stopped at its first step: a pair's loss is ${off.loss} and its rewards are ${off.chosenReward} and ${off.rejectedReward}, not ln 2 (${Math.fround(Math.LN2)}) and 0, so the reference is not the model that is trained. Score the pairs again with this round's own model.`)
 }
 
 async function gradientNorm({ trainable, place, sums }: Training): Promise<number> {

@@ -3,9 +3,11 @@ import { basename, join } from 'node:path'
 import { loraName, type TensorSpec } from '../../native-models/training/lora.ts'
 import { writeAdapter } from '../../native-models/weights/adapter.ts'
 import { writeCheckpoint } from '../../native-models/weights/checkpoint.ts'
+import { ModelError } from '../../native-models/weights/error.ts'
 import { type TensorToWrite, openSafetensors, writeSafetensors } from '../../native-models/weights/safetensors.ts'
 import { linearModules } from '../../native-models/weights/tensors.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import { forgetModels } from './models.ts'
 import type { SavedFile } from './protocol.ts'
 import { type Tensors, download } from './sessions.ts'
 import type { Training } from './trainer.ts'
@@ -28,9 +30,13 @@ export async function saveCheckpoint(training: Training, path: string): Promise<
   return explained(() => writeSafetensors(path, tensors, { step: String(training.step) }))
 }
 
+/** @throws ModelError when it is no checkpoint of what is trained here */
 export function readCheckpoint(path: string, trainable: readonly TensorSpec[]): SavedState {
   const file = openSafetensors(path)
   try {
+    const shapes = new Map([...file.tensors].map(([name, { shape }]) => [name, String(shape)]))
+    const fits = shapes.size === groups.length * trainable.length && groups.every((group) => trainable.every(({ name, shape }) => shapes.get(`${group}/${name}`) === String(shape)))
+    if (!fits || !/^\d+$/.test(file.metadata['step'] ?? '')) throw new ModelError(`${path} is a checkpoint of another training; resume with the settings that it was saved under, or start the stage anew.`)
     const read = (group: string): Map<string, Float32Array> => new Map(trainable.map(({ name }) => [name, file.readFloats(`${group}/${name}`)]))
     return { step: Number(file.metadata['step']), values: read('values'), m: read('m'), v: read('v') }
   } finally {
@@ -41,6 +47,7 @@ export function readCheckpoint(path: string, trainable: readonly TensorSpec[]): 
 /** A PEFT adapter folder, or for full tuning a whole checkpoint folder. The hash is that of the weights file. */
 export async function saveModel({ params, model, trainable, values, spec }: Training, folder: string): Promise<SavedFile> {
   const data = await onCpu(values, trainable)
+  forgetModels() // what lay in this folder before
   if (!spec.lora) {
     const files = await explained(() => writeCheckpoint(folder, { ...model.configJson, torch_dtype: 'float32' }, trainable.map(({ name, shape }) => ({ name, dtype: 'F32' as const, shape, data: data.get(name)! }))))
     return { ...files[0]!, path: folder }

@@ -27,7 +27,10 @@ export const handlers: Handlers<EngineCalls> = {
   startTraining,
   trainStep,
   saveCheckpoint: ({ path }) => saveCheckpoint(currentTraining(), path),
-  saveModel: ({ folder }) => saveModel(currentTraining(), folder),
+  saveModel: ({ folder }) => {
+    endSampling() // it may hold what lay in this folder before
+    return saveModel(currentTraining(), folder)
+  },
   endTraining: done(endTraining),
 }
 

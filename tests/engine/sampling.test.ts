@@ -129,7 +129,7 @@ test('streamed tokens are the result, and a cancellation between tokens is heard
   expect(events.map(({ step }) => step)).toEqual(events.map((_, i) => i))
   expect([0, 1, 2].map((row) => events.map(({ ids }) => ids[row]!).filter((id) => id >= 0))).toEqual(textsOf(result))
   const stop = new AbortController()
-  await expect(engine.call('sample', params, { signal: stop.signal, onEvent: ({ step }) => step === 3 && stop.abort() })).rejects.toMatchObject({ code: 'cancelled' })
+  await expect(engine.call('sample', sampling(golden('gqa-tied'), prompts, { stream: true, maxNewTokens: 2000 }), { signal: stop.signal, onEvent: ({ step }) => step === 3 && stop.abort() })).rejects.toMatchObject({ code: 'cancelled' })
   expect(textsOf(await engine.call('sample', params))).toEqual(textsOf(result))
 })
 
