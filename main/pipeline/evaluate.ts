@@ -1,81 +1,38 @@
 /** Stage `evaluate`: held-out accuracy, greedy and sampled (METHOD §2h). The first one also measures M0. */
+import { type AnswerBatch, answer, planAnswers, type Question } from '../evaluate/answering.ts'
 import { judgeResponse } from '../evaluate/answers.ts'
-import { type TaskItem, toPrompt } from '../evaluate/tasks.ts'
-import { planSampling } from '../engine/batches.ts'
-import type { SampleShape } from '../engine/protocol.ts'
-import { batchCounts, commitBatch, nextBatch, planBatches } from '../store/batches.ts'
+import { type Batch, batchCounts, commitBatch, nextBatch, planBatches } from '../store/batches.ts'
 import { inTransaction } from '../store/database.ts'
 import { type Decoding, evaluationOf, finishEvaluation, insertEvaluation, insertEvaluationItem } from '../store/evaluations.ts'
 import { evaluationId } from '../store/ids.ts'
 import { iterationOf } from '../store/iterations.ts'
 import { type StageContext, configOf, dbOf, modelName, modelRef, placeOf } from './context.ts'
+import { readQuestions } from './questions.ts'
 
-interface EvaluationBatch {
+interface EvaluationBatch extends AnswerBatch {
   readonly modelId: string
   readonly decoding: Decoding
-  /** Places in the list of all items. */
-  readonly items: readonly number[]
-  readonly shape: SampleShape
-  readonly samples: number
-  readonly maxNewTokens: number
 }
-
-interface Question {
-  readonly item: TaskItem & { readonly task: string }
-  readonly promptIds: Int32Array
-}
-
-/** Keeps the random numbers of evaluation apart from those of `sample`. */
-const EVALUATION_KEY = 0x65766c
 
 export async function evaluate(context: StageContext): Promise<string> {
-  const { engine, stageId, run, signal } = context
-  const { evaluation } = configOf(context)
+  const { stageId, sandbox, text, contextLength } = context
+  const { data, evaluation } = configOf(context)
   const db = dbOf(context)
-  const questions = await readQuestions(context)
-  if (questions.length === 0) return 'no held-out tasks'
+  if (data.evaluation.length === 0) return 'no held-out tasks'
+  const { questions, leftOut } = await readQuestions(data.evaluation, { suffix: evaluation.suffix, contextLength }, sandbox, text)
+  if (leftOut > 0) context.emit({ kind: 'notice', message: `${leftOut} held-out questions are left out: unusable rows, or longer than the context of ${contextLength} tokens.` })
   const models = modelsToEvaluate(context)
-  const idOf = (modelId: string, task: string, decoding: Decoding): string => evaluationId(modelId, task, decoding, evaluation.scorer)
-  const batches = plan(context, models, questions)
-  planBatches(db, stageId, batches)
-  inTransaction(db, () => {
-    for (const { modelId, decoding, items } of batches.map(({ content }) => content)) {
-      for (const task of new Set(items.map((i) => questions[i]!.item.task))) {
-        const id = idOf(modelId, task, decoding)
-        if (!evaluationOf(db, id)) insertEvaluation(db, { id, modelId, task, decoding, scorer: evaluation.scorer })
-      }
-    }
-  })
+  planBatches(db, stageId, plan(context, models, questions))
+  const evaluations = planEvaluations(context, models, questions)
 
   for (let batch = nextBatch<EvaluationBatch>(db, stageId); batch; batch = nextBatch<EvaluationBatch>(db, stageId)) {
-    signal.throwIfAborted()
-    const { modelId, decoding, items, shape, samples, maxNewTokens } = batch.content
-    const rows = items.flatMap((item, prompt) => Array.from({ length: samples }, (_, sample) => ({ prompt, item, sample, key: [EVALUATION_KEY, item, sample] })))
-    const { completions } = await engine.call('sample', {
-      ...placeOf(context), model: modelRef(context, modelId), shape, maxNewTokens, seed: run.seed, eosIds: context.text.info.eosIds, stream: false,
-      samplingTemperature: decoding === 'greedy' ? 0 : evaluation.samplingTemperature, topP: 1, topK: 0,
-      prompts: items.map((i) => questions[i]!.promptIds), rows: rows.map(({ prompt, key }) => ({ prompt, key })),
-    }, { signal })
-    const texts = await context.text.decode(completions.map(({ ids }) => [...ids]), { skipSpecial: true })
-    commitBatch(db, batch, () => rows.forEach(({ item: at, sample }, i) => {
-      const { item } = questions[at]!
-      const { answer, correct } = judgeResponse(texts[i]!, item, evaluation.scorer)
-      insertEvaluationItem(db, { evaluationId: idOf(modelId, item.task, decoding), itemId: item.id, sample, isCorrect: correct, extracted: answer, text: texts[i]!, finishReason: completions[i]!.finishReason })
-    }))
+    context.signal.throwIfAborted()
+    await evaluateBatch(context, batch, questions)
     const { committed, total } = batchCounts(db, stageId)
     context.progress(committed, total, 'batches')
   }
-  await engine.call('endSampling', {})
-  inTransaction(db, () => {
-    for (const modelId of models) {
-      for (const task of new Set(questions.map(({ item }) => item.task))) {
-        for (const decoding of decodingsOf(context)) {
-          const id = idOf(modelId, task, decoding)
-          if (evaluationOf(db, id)?.correct === null) finishEvaluation(db, id, {})
-        }
-      }
-    }
-  })
+  await context.engine.call('endSampling', {})
+  inTransaction(db, () => evaluations.filter((id) => evaluationOf(db, id)!.correct === null).forEach((id) => finishEvaluation(db, id, {})))
   return `${models.map(modelName).join(' and ')} on ${questions.length} questions`
 }
 
@@ -86,30 +43,38 @@ function modelsToEvaluate({ project, iteration }: StageContext): string[] {
 }
 
 const decodingsOf = (context: StageContext): Decoding[] => (configOf(context).evaluation.samples > 0 ? ['greedy', 'sampled'] : ['greedy'])
-
-async function readQuestions(context: StageContext): Promise<Question[]> {
-  const { data, evaluation } = configOf(context)
-  const questions: Question[] = []
-  for (const { name, file, limit } of data.evaluation) {
-    const { taken } = await context.sandbox.readTasks(file, limit === undefined ? {} : { limit })
-    const items = taken.map(({ id, prompt, answer, task }) => ({ id: `${name}/${id}`, prompt, answer, task: task || name }))
-    const encoded = await context.text.encodePrompts(items.map((item) => toPrompt(item, evaluation.suffix)))
-    encoded.forEach((one, i) => {
-      if ('ids' in one && one.ids.length < context.contextLength) questions.push({ item: items[i]!, promptIds: Int32Array.from(one.ids) })
-    })
-  }
-  const total = questions.length
-  if (total === 0 && data.evaluation.length > 0) context.emit({ kind: 'notice', message: 'No held-out question fits the context; nothing is evaluated.' })
-  return questions
-}
+const idOf = (context: StageContext, modelId: string, task: string, decoding: Decoding): string => evaluationId(modelId, task, decoding, configOf(context).evaluation.scorer)
 
 function plan(context: StageContext, models: readonly string[], questions: readonly Question[]): { content: EvaluationBatch; bucket: number }[] {
-  const { evaluation } = configOf(context)
-  return models.flatMap((modelId) => decodingsOf(context).flatMap((decoding) => {
-    const samples = decoding === 'greedy' ? 1 : evaluation.samples
-    return planSampling(questions.map(({ promptIds }) => promptIds.length), samples, evaluation.maxNewTokens).map(({ members, shape }) => {
-      const room = context.contextLength - Math.max(...members.map((i) => questions[i]!.promptIds.length))
-      return { content: { modelId, decoding, items: members, shape, samples, maxNewTokens: Math.min(evaluation.maxNewTokens, room) }, bucket: shape.promptLength }
-    })
-  }))
+  const { samples, maxNewTokens } = configOf(context).evaluation
+  return models.flatMap((modelId) => decodingsOf(context).flatMap((decoding) =>
+    planAnswers(questions, decoding === 'greedy' ? 1 : samples, maxNewTokens, context.contextLength).map((batch) => ({ content: { modelId, decoding, ...batch }, bucket: batch.shape.promptLength }))))
+}
+
+/** A row for every model, task and decoding; figures are counted at the end. */
+function planEvaluations(context: StageContext, models: readonly string[], questions: readonly Question[]): string[] {
+  const db = dbOf(context)
+  const tasks = [...new Set(questions.map(({ item }) => item.task))]
+  return inTransaction(db, () => models.flatMap((modelId) => tasks.flatMap((task) => decodingsOf(context).map((decoding) => {
+    const id = idOf(context, modelId, task, decoding)
+    if (!evaluationOf(db, id)) insertEvaluation(db, { id, modelId, task, decoding, scorer: configOf(context).evaluation.scorer })
+    return id
+  }))))
+}
+
+async function evaluateBatch(context: StageContext, batch: Batch<EvaluationBatch>, questions: readonly Question[]): Promise<void> {
+  const { modelId, decoding } = batch.content
+  const { scorer, samplingTemperature } = configOf(context).evaluation
+  const { engine, signal, run, text } = context
+  const answers = await answer(questions, batch.content, {
+    ...placeOf(context), engine, signal, model: modelRef(context, modelId), seed: run.seed, eosIds: text.info.eosIds,
+    samplingTemperature: decoding === 'greedy' ? 0 : samplingTemperature, decode: (ids) => text.decode(ids, { skipSpecial: true }),
+  })
+  commitBatch(dbOf(context), batch, () => {
+    for (const { item: at, sample, text: response, finishReason } of answers) {
+      const { item } = questions[at]!
+      const { answer: extracted, correct: isCorrect } = judgeResponse(response, item, scorer)
+      insertEvaluationItem(dbOf(context), { evaluationId: idOf(context, modelId, item.task, decoding), itemId: item.id, sample, isCorrect, extracted, text: response, finishReason })
+    }
+  })
 }

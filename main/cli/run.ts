@@ -1,0 +1,98 @@
+/** `run` and `resume`: carries a run on in the terminal. */
+import { resolve } from 'node:path'
+import { Device, Method, Stage } from '../../preload/contract/domain.ts'
+import type { RunContext, RunEvent } from '../pipeline/context.ts'
+import { loadConfig, type Preset, presets } from '../pipeline/config.ts'
+import { reportRun } from '../pipeline/report.ts'
+import { carryOn } from '../pipeline/runner.ts'
+import { withNewRun, withRun } from '../pipeline/session.ts'
+import { integer, oneOf } from './options.ts'
+import { printReport } from './report.ts'
+import type { AddCommand, Shell } from './shell.ts'
+
+interface RunOptions {
+  readonly project: string
+  readonly preset?: Preset
+  readonly config?: string
+  readonly model?: string
+  readonly method?: Method
+  readonly iterations?: number
+  readonly seed?: number
+  readonly device?: Device
+  readonly threads?: number
+  readonly until?: Stage
+  readonly acceptReversed?: true
+  readonly gate?: 'require' | 'skip'
+}
+
+export const addRun: AddCommand = (program, act) => {
+  program.command('run')
+    .description('Starts a run in a new project folder: SFT, then per iteration sample, score, rank, pair, train, evaluate.')
+    .requiredOption('--project <dir>', 'new or empty folder of the project')
+    .option('--preset <name>', presets.join(', '), oneOf('--preset', presets))
+    .option('--config <file>', 'run configuration (JSON; see "creamery schema")')
+    .option('--model <dir>', 'folder of M0 in Hugging Face layout')
+    .option('--method <name>', Method.options.join(', '), oneOf('--method', Method.options))
+    .option('--iterations <n>', 'DPO rounds', integer('--iterations', { min: 1, max: 20 }))
+    .option('--seed <n>', 'same seed, same run', integer('--seed', { min: 0, max: 2 ** 32 - 1 }))
+    .option('--device <name>', Device.options.join(' or '), oneOf('--device', Device.options))
+    .option('--threads <n>', 'CPU threads; 0 = all cores', integer('--threads', { min: 0, max: 1024 }))
+    .option('--until <stage>', 'stop after this stage', oneOf('--until', Stage.options))
+    .option('--accept-reversed', 'go on although the mean consistency is below 0.5')
+    .option('--gate <what>', 'require a person\'s spot-check before training, or skip it', oneOf('--gate', ['require', 'skip'] as const))
+    .action(act<RunOptions>(async (options, shell) => {
+      const { project, preset, config: file, until, acceptReversed, model, method, iterations, seed, device, threads, gate } = options
+      const config = loadConfig({ preset, file, overrides: { model, method, iterations, seed, device, threads, gate, consistency: { acceptReversed } } })
+      await withNewRun(resolve(project), config, watching(shell), (context) => finish(context, shell, until))
+    }))
+
+  program.command('resume')
+    .description('Carries the run of a project on from where it stands; the bytes are those of an uninterrupted run.')
+    .requiredOption('--project <dir>', 'folder of the project')
+    .option('--until <stage>', 'stop after this stage', oneOf('--until', Stage.options))
+    .action(act<{ project: string; until?: Stage }>(async ({ project, until }, shell) => {
+      await withRun(resolve(project), watching(shell), (context) => finish(context, shell, until))
+    }))
+}
+
+async function finish(context: RunContext, { terminal }: Shell, until: Stage | undefined): Promise<void> {
+  const ended = await carryOn(context, until === undefined ? {} : { until })
+  printReport(terminal, reportRun(context.project.db, context.run.id), { project: context.project.folder, ended })
+}
+
+/** Shows what happens: a line a stage, and a bar within it. */
+function watching({ terminal, signal }: Shell): { signal: AbortSignal; emit: (event: RunEvent) => void } {
+  let bar: ReturnType<typeof terminal.progress> | null = null
+  let title = ''
+  const tell = (event: RunEvent, line: string): void => (terminal.json ? terminal.object(event) : terminal.note(line))
+  const endBar = (): void => {
+    bar?.finish()
+    bar = null
+  }
+  return {
+    signal,
+    emit(event) {
+      switch (event.kind) {
+        case 'stage-started':
+          title = event.title
+          tell(event, `${event.title} …`)
+          return
+        case 'progress':
+          bar ??= terminal.progress(title, event.total, event.unit, event.done - 1)
+          bar.reach(event.done)
+          return
+        case 'stage-done':
+          endBar()
+          tell(event, `  ${event.summary} (${event.seconds.toFixed(1)} s)`)
+          return
+        case 'engine-restarted':
+          endBar()
+          tell(event, `  ${event.reason} It was started again and the stage goes on.`)
+          return
+        case 'notice':
+          endBar()
+          tell(event, `  ${event.message}`)
+      }
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/** The figures of a run, model by model, read from what is stored. */
+import { pooledRewardAccuracy } from '../cream/rewards.ts'
+import { type SampledAccuracy, type Accuracy, scoreGreedy, scoreSampled } from '../evaluate/scoring.ts'
+import type { Database } from '../store/database.ts'
+import { evaluationItemsOf, evaluationsOf } from '../store/evaluations.ts'
+import { rankingsBy } from '../store/history.ts'
+import { type Iteration, iterationsOf } from '../store/iterations.ts'
+import { rankingSetId } from '../store/ids.ts'
+import { modelsOf } from '../store/models.ts'
+import { consistenciesOf, rankingSetOf } from '../store/rankings.ts'
+import { responsesOf } from '../store/responses.ts'
+import { stagesOf } from '../store/stages.ts'
+
+export interface ModelReport {
+  readonly model: string
+  /** By task, and `all` for every question together. */
+  readonly tasks: Readonly<Record<string, { readonly greedy?: Accuracy; readonly sampled?: SampledAccuracy }>>
+  /** Of the iteration that this model is the policy of; null where there is none yet. */
+  readonly judged: JudgedReport | null
+  /** Adapter or checkpoint, relative to the project; null for M0. */
+  readonly path: string | null
+}
+
+export interface JudgedReport {
+  /** Mean C, and what two unrelated judges would give. */
+  readonly consistency: number | null
+  readonly chance: { readonly mean: number; readonly sd: number } | null
+  /** Share of prompts with C < 0.5. */
+  readonly belowHalf: number | null
+  /** P(r of a right response > r of a wrong one), where answers are known. */
+  readonly rewardAccuracy: number | null
+}
+
+export function reportRun(db: Database, runId: string): ModelReport[] {
+  const iterations = iterationsOf(db, runId)
+  return modelsOf(db, runId).map(({ id, name, path }) => {
+    const iteration = iterations.find(({ t, policyModelId }) => t > 0 && policyModelId === id)
+    return { model: name, tasks: tasksOf(db, id), judged: iteration ? judgedBy(db, iteration) : null, path }
+  })
+}
+
+function tasksOf(db: Database, modelId: string): ModelReport['tasks'] {
+  const finished = evaluationsOf(db, modelId).filter(({ correct }) => correct !== null)
+  const items = finished.flatMap(({ id, task, decoding }) => evaluationItemsOf(db, id).map((item) => ({ ...item, task, decoding })))
+  const tasks = [...new Set(finished.map(({ task }) => task))]
+  const figures = (task: string | null, decoding: string): Map<string, boolean[]> => {
+    const chosen = items.filter((item) => item.decoding === decoding && (task === null || item.task === task))
+    return new Map([...Map.groupBy(chosen, ({ itemId }) => itemId)].map(([id, samples]) => [id, samples.map(({ isCorrect }) => isCorrect)]))
+  }
+  return Object.fromEntries([...tasks, ...(tasks.length > 1 ? [null] : [])].map((task) => {
+    const [greedy, sampled] = [figures(task, 'greedy'), figures(task, 'sampled')]
+    return [task ?? 'all', {
+      ...(greedy.size > 0 && { greedy: scoreGreedy(new Map([...greedy].map(([id, [isCorrect]]) => [id, isCorrect!]))) }),
+      ...(sampled.size > 0 && { sampled: scoreSampled(sampled) }),
+    }]
+  }))
+}
+
+function judgedBy(db: Database, iteration: Iteration): JudgedReport | null {
+  const set = rankingSetOf(db, rankingSetId(iteration.id))
+  if (!set) return null
+  const known = consistenciesOf(db, set.id).flatMap(({ consistency }) => (consistency === null ? [] : [consistency]))
+  const { meanC, sdOfMeanC } = set.chance
+  return {
+    consistency: set.meanConsistency,
+    chance: meanC === undefined || sdOfMeanC === undefined ? null : { mean: meanC, sd: sdOfMeanC },
+    belowHalf: known.length === 0 ? null : known.filter((c) => c < 0.5).length / known.length,
+    rewardAccuracy: rewardAccuracyOf(db, iteration),
+  }
+}
+
+/** Over all pairs of a right and a wrong response to one prompt; identical texts count as often as they were sampled. */
+function rewardAccuracyOf(db: Database, { id: iterationId, policyModelId: judgeModelId }: Iteration): number | null {
+  const correct = new Map(responsesOf(db, iterationId).flatMap(({ id, isCorrect }) => (isCorrect === null ? [] : [[id, isCorrect] as const])))
+  if (correct.size === 0) return null
+  const judged = rankingsBy(db, { iterationId, judgeModelId, kind: 'log-ratio' }).map(({ responseIds, values }) => {
+    const known = responseIds.flatMap((id, i) => (correct.has(id) ? [{ reward: values[i]!, isCorrect: correct.get(id)! }] : []))
+    return { rewards: known.map(({ reward }) => reward), correct: known.map(({ isCorrect }) => isCorrect) }
+  })
+  return pooledRewardAccuracy(judged).accuracy
+}
+
+/** Where the run stands: every stage with its status. */
+export function statusOf(db: Database, runId: string): { iteration: number; stage: string; status: string; error: string | null }[] {
+  return iterationsOf(db, runId).flatMap(({ id, t }) => stagesOf(db, id).map(({ stage, status, error }) => ({ iteration: t, stage, status, error })))
+}

@@ -1,0 +1,66 @@
+/** Opens everything a run needs (project, engine, sandbox, tokenizer), and closes it whatever happens. */
+import type { RunConfig } from '../../preload/contract/config.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { EngineHost } from '../engine/host.ts'
+import { type Sandbox, startSandbox } from '../sandbox/host.ts'
+import { openProject, type Project } from '../store/project.ts'
+import { type Run, runsOf } from '../store/runs.ts'
+import type { RunContext, RunEvent } from './context.ts'
+import { openModel, type OpenedModel, proveModel } from './open-model.ts'
+import { planRun, storeRun } from './plan-run.ts'
+
+export interface SessionOptions {
+  readonly signal: AbortSignal
+  readonly emit: (event: RunEvent) => void
+}
+
+/** Plans a new run in a new or empty folder and works on it. Whatever is wrong with the input shows before anything is written. */
+export function withNewRun<T>(folder: string, config: RunConfig, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+  return withProcesses(config, options.signal, async (engine, sandbox, model) => {
+    const contextLength = contextLengthOf(config, model)
+    const plan = await planRun(config, sandbox, model.text, contextLength)
+    return withProject(folder, async (project) => {
+      if (runsOf(project.db).length > 0) throw new AppError('bad-arguments', `${folder} holds a run already; go on with "resume --project ${folder}", or name a new folder.`)
+      const run = storeRun(project.db, plan, 1)
+      return work({ project, run, engine, sandbox, text: model.text, contextLength, ...options })
+    })
+  })
+}
+
+/** Opens the run of a project where it stands. */
+export function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+  return withProject(folder, (project) => {
+    const run = soleRun(project)
+    return withProcesses(run.config, options.signal, (engine, sandbox, model) => work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options }))
+  })
+}
+
+/** The newest run of a project. */
+export function soleRun({ db, folder }: Project): Run {
+  const run = runsOf(db).at(-1)
+  if (!run) throw new AppError('bad-arguments', `${folder} holds no run yet; start one with "run --project ${folder}".`)
+  return run
+}
+
+async function withProject<T>(folder: string, work: (project: Project) => Promise<T>): Promise<T> {
+  const project = openProject(folder)
+  try {
+    return await work(project)
+  } finally {
+    project.close()
+  }
+}
+
+async function withProcesses<T>(config: RunConfig, signal: AbortSignal, work: (engine: EngineHost, sandbox: Sandbox, model: OpenedModel) => Promise<T>): Promise<T> {
+  const engine = EngineHost.start()
+  const sandbox = startSandbox()
+  try {
+    const model = await openModel(sandbox, config.model)
+    await proveModel(engine, { folder: config.model, adapter: null }, config, signal)
+    return await work(engine, sandbox, model)
+  } finally {
+    await Promise.all([engine.close(), sandbox.close()])
+  }
+}
+
+const contextLengthOf = (config: RunConfig, { config: { maxPositions } }: OpenedModel): number => Math.min(config.maxLength, maxPositions)
