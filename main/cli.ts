@@ -4,15 +4,19 @@ import { AppError, exitCodeOf } from '../preload/contract/errors.ts'
 import { addBench } from './cli/bench.ts'
 import { addConsistency } from './cli/consistency.ts'
 import { addDoctor } from './cli/doctor.ts'
+import { addEvaluate } from './cli/evaluate.ts'
 import { addGenerate } from './cli/generate.ts'
 import { stopOnInterrupt } from './cli/interrupt.ts'
+import { addPretrain } from './cli/pretrain.ts'
+import { addRun } from './cli/run.ts'
 import { addSchema } from './cli/schema.ts'
 import { addScore } from './cli/score.ts'
 import type { Act, AddCommand, Work } from './cli/shell.ts'
+import { addStatus } from './cli/status.ts'
 import { openTerminal } from './cli/terminal.ts'
 import { creameryVersion } from './cli/version.ts'
 
-const commands: readonly AddCommand[] = [addScore, addGenerate, addConsistency, addDoctor, addSchema, addBench]
+const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addDoctor, addSchema, addBench, addPretrain]
 
 function buildProgram(act: Act): Command {
   const program = new Command('creamery')

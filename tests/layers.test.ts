@@ -24,11 +24,12 @@ const inMain = { packages: [], builtins: 'all' } as const
 const files = ['node:fs', 'node:fs/promises', 'node:path', 'node:crypto']
 
 const engine: Room = { ...inMain, may: ['native-models', 'main/text', ...contractTypes] }
-const engineHost = ['main/engine/host.ts', 'main/engine/protocol.ts']
-const engineBorder: Room = { ...inMain, may: [...engineHost, 'type native-models', ...contractTypes] }
+// Main's side of the two children: the rest of each folder runs in the child alone.
+const engineHost = ['main/engine/host.ts', 'main/engine/protocol.ts', 'main/engine/batches.ts']
+const engineBorder: Room = { ...inMain, may: [...engineHost, 'main/engine/fork.ts', 'type native-models', ...contractTypes] }
 const sandboxHost = ['main/sandbox/host.ts', 'main/sandbox/protocol.ts']
-const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'type main/text', 'type main/data', ...contractTypes] }
-const store: Room = { ...inMain, may: contractTypes }
+const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'main/sandbox/child.ts', 'main/sandbox/chunks.ts', 'main/sandbox/supervisor.ts', 'type main/text', 'type main/data', ...contractTypes] }
+const store: Room = { ...inMain, may: [...contractTypes, 'preload/contract/domain.ts'] }
 const entrance: Room = { ...inMain, may: ['main', 'preload/contract'] }
 
 /** A folder (with everything below it), a folder's own files ('main/*'), or one file. The most specific room counts. */
@@ -54,21 +55,27 @@ const rooms: Readonly<Record<string, Room>> = {
   'main/engine': engine,
   'main/engine/host.ts': engineBorder,
   'main/engine/protocol.ts': engineBorder,
+  'main/engine/batches.ts': engineBorder,
+  'main/engine/fork.ts': engineBorder,
   'main/engine/sessions.ts': { ...engine, may: [...engine.may, 'main/engine'], packages: ['onnxruntime-node'] },
   'main/store': store,
   'main/store/database.ts': { ...store, may: [...store.may, 'main/store'], packages: ['better-sqlite3'] },
   'main/sandbox': { ...inMain, may: ['main/text', 'main/data', 'native-models/weights', ...contractTypes] },
   'main/sandbox/host.ts': sandboxBorder,
   'main/sandbox/protocol.ts': sandboxBorder,
+  'main/sandbox/child.ts': sandboxBorder,
+  'main/sandbox/chunks.ts': sandboxBorder,
+  'main/sandbox/supervisor.ts': sandboxBorder,
   'main/pipeline': {
     ...inMain,
-    may: ['main/cream', 'main/store', ...engineHost, ...sandboxHost, 'main/evaluate', 'main/export', 'native-models/weights', 'preload/contract'],
+    may: ['main/cream', 'main/store', ...engineHost, ...sandboxHost, 'main/evaluate', 'main/export', 'native-models/weights', 'native-models/random.ts', 'native-models/training/schedule.ts', 'preload/contract'],
   },
   'main/ipc': { ...inMain, may: ['main/pipeline', 'main/cream', 'main/store', 'main/export', ...sandboxHost, 'preload/contract'] },
   'main/hosts': entrance,
   'main/hosts/electron.ts': { ...entrance, packages: ['electron'] },
   'main/hosts/browser.ts': { ...entrance, packages: ['ws'] },
   'main/*': { ...entrance, packages: ['commander'] },
+  'main/cli': { ...entrance, may: [...entrance.may, 'native-models'], packages: ['commander', 'zod'] },
   'main/index.ts': { ...entrance, packages: ['electron'] },
 }
 
