@@ -58,7 +58,10 @@ function exponentials(b: GraphBuilder, h: Value, head: Value): { e: Value; s: Va
   return { e, s: b.reduceSum(e, [1]), max }
 }
 
-/** dE = Σ_t g_t·1[y_t]·h_tᵀ − Σ_t g_t·p_t·h_tᵀ, the probabilities recomputed chunk by chunk. */
+/**
+ * dE = Σ_t g_t·1[y_t]·h_tᵀ − Σ_t g_t·p_t·h_tᵀ, the probabilities recomputed chunk by chunk. The sums are 'eager', so
+ * that the sum over earlier chunks is finished before the next chunk's probabilities are made.
+ */
 function lowerHeadGradient(b: GraphBuilder, node: Node): void {
   const [hidden, head, targets, g] = node.inputs as [Value, Value, Value, Value]
   const n = hidden.shape[0]!
@@ -67,7 +70,8 @@ function lowerHeadGradient(b: GraphBuilder, node: Node): void {
     let sum: Value | null = null
     for (const range of chunksOf(n, node.attributes['chunk'] as number)) {
       const { e, s } = exponentials(b, part(b, hidden, range), head)
-      sum = b.gemm(e, b.div(part(b, weighted, range), s), { transA: true, alpha: -1, c: sum })
+      const share = b.div(part(b, weighted, range), s)
+      sum = b.during('eager', () => b.gemm(e, share, { transA: true, alpha: -1, c: sum }))
     }
     b.define(node.outputs[0]!, [b.scatterAdd(sum!, targets, weighted)])
   })

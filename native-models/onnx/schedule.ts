@@ -4,11 +4,11 @@
  * ONNX Runtime's sequential executor orders nodes by a depth-first walk from the graph's leaves (nodes nobody reads),
  * and at every choice takes the node with the HIGHEST file index first (graph_viewer.cc, ReverseDFSFrom with
  * NodeCompare; it does not need the file to be topologically sorted). So file order is our only lever, and a full one:
- *   forward < recompute < backward < eager < leaves in reverse.
+ *   forward < recompute < backward < eager < leaves of the forward pass < leaves of the backward pass.
  * - Recomputed nodes have lower indices than the gradients they meet, so each runs just before its reader.
  * - 'eager' nodes have higher indices, so they run as soon as a reader is visited, before the other operand.
- * - Leaves (weight gradients) come last and reversed: the gradients of the last layer are finished, and its
- *   activations freed, before the walk goes on to the layer below.
+ * - Leaves are walked from the file's end: first the weight gradients of the last layer, so that its activations are
+ *   freed before the walk goes on to the layer below; at the end what only reports (losses).
  */
 import { type Graph, type Node, type Phase, type Value } from './types.ts'
 
@@ -18,8 +18,8 @@ export function schedule(graph: Graph): Graph {
   const nodes = repeatCheapNodes(graph.nodes)
   const read = new Set(nodes.flatMap((node) => node.inputs.map((input) => input?.name)))
   const isLeaf = (node: Node): boolean => !node.outputs.some((output) => read.has(output.name))
-  const inner = nodes.filter((node) => !isLeaf(node)).sort((a, b) => order[a.phase] - order[b.phase])
-  return { ...graph, nodes: [...inner, ...nodes.filter(isLeaf).reverse()] }
+  const inner = nodes.filter((node) => !isLeaf(node))
+  return { ...graph, nodes: [inner, nodes.filter(isLeaf)].flatMap((group) => group.sort((a, b) => order[a.phase] - order[b.phase])) }
 }
 
 /**
