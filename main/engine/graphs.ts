@@ -14,5 +14,5 @@ export function sessionFor(key: unknown, { device, threads }: Place, build: () =
   return sessions.get(digest, () => openSession(encodeModel(build()), { device, threads }))
 }
 
-/** Positions whose logits are held at once: about 12 MB of them. */
-export const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(3_200_000 / vocabSize))))
+/** Positions whose logits are held at once: at most 64 MB of them. With fewer, reading the head's weights takes longer than the products. */
+export const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))

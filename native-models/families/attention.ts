@@ -21,6 +21,12 @@ export type KeepKeys = (layer: number, keys: Value, values: Value) => void
 const HIDDEN = -1e9
 
 /**
+ * Queries are taken in blocks of so many positions, each against the keys up to its end: nearly half of the products
+ * would be masked. At most 8 blocks, since WebGPU's Split has few outputs.
+ */
+const blockOf = (length: number): number => Math.max(128, 16 * Math.ceil(length / 128))
+
+/**
  * Causal attention of `rows` sequences of `length` tokens each. Padding stands at the end, so the causal mask also
  * hides it from every real token.
  */
@@ -30,16 +36,27 @@ export function causalAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
   // The 1/√headDim of the scores is folded into the query's rotation.
   const forQueries = perPosition(b, ropeTables(b, rope, headDim, length, headDim ** -0.5))
   const forKeys = perPosition(b, ropeTables(b, rope, headDim, length))
-  const mask = b.floats(Float64Array.from({ length: group * length * length }, (_, i) => (i % length <= Math.floor(i / length) % length ? 0 : HIDDEN)), [group * length, length])
+  const starts = Array.from({ length: Math.ceil(length / blockOf(length)) }, (_, i) => i * blockOf(length))
+  const blocks = starts.map((start, i) => {
+    const end = starts[i + 1] ?? length
+    const size = end - start
+    const mask = b.floats(Float64Array.from({ length: group * size * end }, (_, i) => (i % end <= start + (Math.floor(i / end) % size) ? 0 : HIDDEN)), [group * size, end])
+    return { size, end, mask }
+  })
+  const upTo = (x: Value, end: number, axis: number): Value => (end === length ? x : b.slice(x, 0, end, axis))
 
   return (q, k, v, layer) => {
     const queries = b.transpose(rotate(b, b.reshape(q, [rows, length, heads, headDim]), forQueries), [0, 2, 1, 3])
     const rotated = rotate(b, b.reshape(k, [rows, length, kvHeads, headDim]), forKeys)
     const values = b.transpose(b.reshape(v, [rows, length, kvHeads, headDim]), [0, 2, 1, 3])
+    const keys = b.transpose(rotated, [0, 2, 3, 1])
     keep?.(layer, b.transpose(rotated, [0, 2, 1, 3]), values)
-    const scores = b.matmul(b.reshape(queries, [rows, kvHeads, group * length, headDim]), b.transpose(rotated, [0, 2, 3, 1]))
-    const mixed = b.matmul(b.softmax(b.add(scores, mask)), values)
-    return b.reshape(b.transpose(b.reshape(mixed, [rows, heads, length, headDim]), [0, 2, 1, 3]), [rows * length, heads * headDim])
+    const parts = blocks.length === 1 ? [queries] : b.split(queries, blocks.map(({ size }) => size), 2)
+    const mixed = blocks.map(({ size, end, mask }, i) => {
+      const scores = b.matmul(b.reshape(parts[i]!, [rows, kvHeads, group * size, headDim]), upTo(keys, end, 3))
+      return b.reshape(b.matmul(b.softmax(b.add(scores, mask)), upTo(values, end, 2)), [rows, heads, size, headDim])
+    })
+    return b.reshape(b.transpose(b.concat(mixed, 2), [0, 2, 1, 3]), [rows * length, heads * headDim])
   }
 }
 

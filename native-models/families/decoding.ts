@@ -23,8 +23,8 @@ export function prefillGraph(config: LlamaConfig, prompts: number, length: numbe
     b.output(`keys.${layer}`, keys)
     b.output(`values.${layer}`, b.identity(values))
   })
-  const hidden = llama(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention)
-  emitChoice(b, b.rows(hidden, b.input('last', 'int64', [prompts, 1])), head(p, config))
+  const hidden = llama(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention, b.input('last', 'int64', [prompts, 1]))
+  emitChoice(b, hidden, head(p, config))
   return finished(b)
 }
 

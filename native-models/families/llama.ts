@@ -5,8 +5,11 @@ import type { LlamaConfig } from '../weights/config.ts'
 import type { Attention } from './attention.ts'
 import type { Parameters } from './parameters.ts'
 
-/** `tokens` int64 [n, 1] → hidden states after the last norm [n, hiddenSize]; `attention` decides who sees whom. */
-export function llama(b: GraphBuilder, config: LlamaConfig, p: Parameters, tokens: Value, attention: Attention): Value {
+/**
+ * `tokens` int64 [n, 1] → hidden states after the last norm [n, hiddenSize]; `attention` decides who sees whom. With
+ * `places` int64 [m, 1] only those rows [m, hiddenSize] are made: the last layer's MLP works for no others.
+ */
+export function llama(b: GraphBuilder, config: LlamaConfig, p: Parameters, tokens: Value, attention: Attention, places?: Value): Value {
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, attentionBias, mlpBias } = config
   // Cheap to run twice, large to keep: the backward pass repeats norms and activations (onnx/schedule.ts).
   const norm = (x: Value, name: string): Value => b.during('recompute', () => b.rmsNorm(x, p.tensor(`${name}.weight`, [hiddenSize]), config.rmsNormEps))
@@ -19,7 +22,8 @@ export function llama(b: GraphBuilder, config: LlamaConfig, p: Parameters, token
       const seen = norm(x, `${layer}.input_layernorm`)
       const project = (name: string, width: number): Value => p.linear(seen, `${layer}.self_attn.${name}`, width, attentionBias)
       const attended = attention(project('q_proj', heads * headDim), project('k_proj', kvHeads * headDim), project('v_proj', kvHeads * headDim), i)
-      const mixed = b.add(x, p.linear(attended, `${layer}.self_attn.o_proj`, hiddenSize, attentionBias))
+      const wanted = (rows: Value): Value => (places && i === config.layers - 1 ? b.rows(rows, places) : rows)
+      const mixed = b.add(wanted(x), p.linear(wanted(attended), `${layer}.self_attn.o_proj`, hiddenSize, attentionBias))
 
       const read = norm(mixed, `${layer}.post_attention_layernorm`)
       const widen = (name: string): Value => p.linear(read, `${layer}.mlp.${name}`, intermediateSize, mlpBias)

@@ -4,6 +4,7 @@ import { causalAttention } from '../families/attention.ts'
 import { head, llama } from '../families/llama.ts'
 import { type Parameters, fedParameters } from '../families/parameters.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
+import { fuseSums } from '../onnx/fuse.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Value } from '../onnx/types.ts'
@@ -47,8 +48,7 @@ function completionLogps(b: GraphBuilder, { config, lora, headChunk }: ModelSpec
   const fed = fedParameters(b)
   const parameters: Parameters = lora ? withLora(b, fed, lora) : fed
   const tokens = b.input('tokens', 'int64', [rows * length, 1])
-  const hidden = llama(b, config, parameters, tokens, causalAttention(b, config, rows, length))
-  const predicting = b.rows(hidden, b.input('places', 'int64', [positions, 1]))
+  const predicting = llama(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
   return b.completionLogps(predicting, head(parameters, config), b.input('targets', 'int64', [positions, 1]), headChunk)[0]
 }
 
@@ -103,8 +103,8 @@ function emitDpo(b: GraphBuilder, logps: Value, { rows, positions }: Bucket, bet
   return loss
 }
 
-/** Lowers our own ops, drops what no output needs, and orders the nodes for memory. */
+/** Lowers our own ops, drops what no output needs, joins sums to products, and orders the nodes for memory. */
 export function finish(b: GraphBuilder): Graph {
   lower(b)
-  return schedule(b.graph())
+  return schedule(fuseSums(b.graph()))
 }
