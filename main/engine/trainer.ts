@@ -2,7 +2,7 @@
  * One training at a time: micro-batches accumulate gradients, AdamW updates parameters in place, on the device.
  * Between steps only ids, indices, masks and scalars travel to the device, and only scalars come back.
  */
-import { adamwGraph, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
+import { type AdamWScalars, adamwGraph, adamwInPlace, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
 import { type ModelSpec, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import { type Lora, type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
@@ -168,16 +168,17 @@ async function gradientNorm({ trainable, place, sums }: Training): Promise<numbe
 async function update(training: Training, learningRate: number, gradNorm: number): Promise<void> {
   const { params: { optimiser }, place, trainable, values, m, v, sums } = training
   training.step++
-  const feedsFor = (decay: number): Tensors => {
-    const scalars = adamwScalars(optimiser, training.step, learningRate, decay, clipFactor(gradNorm, optimiser.maxGradNorm))
-    return Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, scalar(value)]))
-  }
-  const [decayed, free] = [feedsFor(optimiser.weightDecay), feedsFor(0)]
+  const scalarsFor = (decay: number): AdamWScalars => adamwScalars(optimiser, training.step, learningRate, decay, clipFactor(gradNorm, optimiser.maxGradNorm))
+  const [decayed, free] = [scalarsFor(optimiser.weightDecay), scalarsFor(0)]
   for (const { name, shape } of trainable) {
+    const scalars = isDecayed(shape) ? decayed : free
+    const [param, mean, variance, grad] = [values[name]!, m[name]!, v[name]!, sums[name]!]
+    if (place.device === 'cpu') {
+      adamwInPlace({ param: numbers(param), m: numbers(mean), v: numbers(variance), grad: numbers(grad) }, scalars, optimiser)
+      continue
+    }
     const session = await sessionFor(['adamw', shape, optimiser.beta1, optimiser.beta2, optimiser.epsilon], place, () => adamwGraph(shape, optimiser))
-    await session.run(
-      { param: values[name]!, m: m[name]!, v: v[name]!, grad: sums[name]!, ...(isDecayed(shape) ? decayed : free) },
-      { param_out: values[name]!, m_out: m[name]!, v_out: v[name]! },
-    )
+    const feeds = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, scalar(value)]))
+    await session.run({ param, m: mean, v: variance, grad, ...feeds }, { param_out: param, m_out: mean, v_out: variance })
   }
 }

@@ -29,8 +29,27 @@ export function adamwGraph(shape: Shape, { beta1, beta2, epsilon }: AdamW, float
   return schedule(b.graph())
 }
 
+/**
+ * The same update of arrays in memory, rounded to float32 at every operation as the graph is. For the CPU, where a session
+ * hands out a copy of each output: three times the adapter in every step.
+ */
+export function adamwInPlace({ param, m, v, grad }: Readonly<Record<'param' | 'm' | 'v' | 'grad', Float32Array>>, scalars: AdamWScalars, { beta1, beta2, epsilon }: AdamW): void {
+  const f = Math.fround
+  const [clip, keep, rate, spread] = [f(scalars.clip), f(scalars.keep), f(scalars.rate), f(scalars.spread)]
+  const [keepM, takeM, keepV, takeV, eps] = [f(beta1), f(1 - beta1), f(beta2), f(1 - beta2), f(epsilon)]
+  for (let i = 0; i < param.length; i++) {
+    const g = f(grad[i]! * clip)
+    const mNext = (m[i] = f(f(m[i]! * keepM) + f(g * takeM)))
+    const vNext = (v[i] = f(f(v[i]! * keepV) + f(f(g * g) * takeV)))
+    const change = f(f(mNext * rate) / f(f(f(Math.sqrt(vNext)) * spread) + eps))
+    param[i] = f(f(param[i]! * keep) - change)
+  }
+}
+
+export type AdamWScalars = Readonly<Record<'clip' | 'keep' | 'rate' | 'spread', number>>
+
 /** The scalars of optimiser step `step` (from 1): decoupled decay, both bias corrections, and the clip factor. */
-export function adamwScalars({ beta1, beta2 }: AdamW, step: number, learningRate: number, weightDecay: number, clip: number): Record<'clip' | 'keep' | 'rate' | 'spread', number> {
+export function adamwScalars({ beta1, beta2 }: AdamW, step: number, learningRate: number, weightDecay: number, clip: number): AdamWScalars {
   return {
     clip,
     keep: 1 - learningRate * weightDecay,
