@@ -104,11 +104,16 @@ function writeFully(file: number, bytes: Uint8Array, at: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)
 }
 
-/** Removes what engines that were killed left behind. */
-export function sweepTemporaryFolders(): void {
+/** Removes what engines left behind: those that were killed, or, at its own end, this one. */
+export function sweepTemporaryFolders(isOver: (pid: number) => boolean = (pid) => !isAlive(pid)): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(FOLDER) ? Number(name.slice(FOLDER.length).split('-')[0]) : Number.NaN
-    if (Number.isInteger(pid) && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    if (!Number.isInteger(pid) || !isOver(pid)) continue
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    } catch {
+      // Another user's, or being swept by another engine: nothing that this one needs.
+    }
   }
 }
 

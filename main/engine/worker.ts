@@ -35,4 +35,5 @@ export const handlers: Handlers<EngineCalls> = {
 }
 
 sweepTemporaryFolders()
+process.once('exit', () => sweepTemporaryFolders((pid) => pid === process.pid))
 serve(handlers)

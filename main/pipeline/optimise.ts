@@ -1,7 +1,7 @@
 /** The training loop that SFT and DPO share: steps in a seeded order, checkpoints, pause, resume to the same bytes. */
 import { existsSync, statfsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { hashText, permutation } from '../../native-models/random.ts'
 import { scheduleFactor, warmupStepsOf } from '../../native-models/training/schedule.ts'
 import { hashFile } from '../../native-models/weights/hash.ts'
@@ -15,7 +15,7 @@ import { insertModel } from '../store/models.ts'
 import { pathForRow, pathIn } from '../store/project.ts'
 import { finishStage } from '../store/stages.ts'
 import { type TrainingStep, checkpointsOf, commitCheckpoint } from '../store/training.ts'
-import { type StageContext, configOf, dbOf, modelName, modelRef, placeOf } from './context.ts'
+import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
 
 export interface Objective {
   readonly loss: TrainingParams['objective']
@@ -39,6 +39,8 @@ export async function optimise(context: StageContext, objective: Objective): Pro
 
   const { trainable, step: done } = await engine.call('startTraining', await startingPoint(context, objective))
   requireRoom(context, trainable)
+  // Beyond `done` only after a damaged checkpoint: those steps are taken again, to the same numbers, but stand committed.
+  const committed = checkpointsOf(dbOf(context), stageId)[0]?.step ?? 0
   const unsaved: TrainingStep[] = []
   let lastSave = performance.now()
   for (let step = done; step < total; step++) {
@@ -47,17 +49,17 @@ export async function optimise(context: StageContext, objective: Objective): Pro
     const began = performance.now()
     const result = await engine.call('trainStep', { microBatches: objective.microBatches(members), learningRate })
     const metrics = { ...objective.metrics(result, members), loss: result.loss, grad_norm: result.gradNorm, learning_rate: learningRate }
-    unsaved.push({ stageId, step: result.step, metrics, tokens: result.tokens, elapsedMs: performance.now() - began })
+    const isNew = result.step > committed
+    if (isNew) unsaved.push({ stageId, step: result.step, metrics, tokens: result.tokens, elapsedMs: performance.now() - began })
     context.progress(result.step, total, 'steps', metrics)
-    const pausing = signal.aborted
-    if (pausing || performance.now() - lastSave > configOf(context).checkpointSeconds * 1000) {
+    const isDue = signal.aborted || performance.now() - lastSave > configOf(context).checkpointSeconds * 1000
+    if (isNew && isDue) {
       await saveCheckpoint(context, result.step, unsaved.splice(0))
       lastSave = performance.now()
     }
     signal.throwIfAborted()
   }
   await saveResult(context, total, unsaved)
-  await engine.call('endTraining', {})
 }
 
 /** Example indices of optimiser step `step`: every epoch is a permutation of its own. */
@@ -110,6 +112,7 @@ async function saveResult(context: StageContext, step: number, steps: readonly T
   const folder = join(project.folder, 'adapters', id)
   const isAdapter = configOf(context).tuning.kind === 'lora'
   const { path, sha256 } = await context.engine.call('saveModel', { folder })
+  await context.engine.call('endTraining', {}) // the last call: after the commit an engine's death must not enter the stage again
   const obsolete = inTransaction(db, () => {
     const old = commitCheckpoint(db, { steps, checkpoint: { stageId, kind: 'final', step, path: pathForRow(project, isAdapter ? path : join(folder, 'model.safetensors')), sha256 } })
     insertModel(db, { id, runId: run.id, name, parentId: iteration.policyModelId, kind: isAdapter ? 'adapter' : 'full', path: pathForRow(project, folder), sha256 })
@@ -120,13 +123,14 @@ async function saveResult(context: StageContext, step: number, steps: readonly T
   for (const old of obsolete) await rm(pathIn(project, old), { force: true })
 }
 
-/** Two checkpoints and the result must fit before training starts; later shortage pauses (see runner). */
+/** A third checkpoint is written before the oldest of two goes; later shortage pauses (see runner). Each is values and two moments. */
 function requireRoom({ project, stageId, iteration }: StageContext, trainable: number): void {
-  const needed = 4 * trainable * (3 * 2 + 1)
-  const { bavail, bsize } = statfsSync(dirname(project.folder))
+  const kept = checkpointsOf(project.db, stageId).length
+  const needed = 4 * trainable * 3 * (3 - kept)
+  const { bavail, bsize } = statfsSync(project.folder)
   const free = bavail * bsize
   if (free < needed) {
-    throw new AppError('disk-full', `Training ${modelName(`.M${iteration.t + 1}`)} needs ${megabytes(needed)} for its checkpoints (${stageId}), but ${megabytes(free)} are free in ${project.folder}; make room and resume.`)
+    throw new AppError('disk-full', `Training M${iteration.t + 1} needs ${megabytes(needed)} for its checkpoints, but ${megabytes(free)} are free in ${project.folder}; make room and resume.`)
   }
 }
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`

@@ -2,21 +2,22 @@
  * Carries a run on, stage by stage, from wherever it stands. A stage is done when its rows are committed; re-entering
  * one redoes only what is not. The engine may die at any moment: the stage is entered again.
  */
-import { createHash } from 'node:crypto'
 import { stages as stageOrder, type Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import { type Iteration, iterationOf, iterationsOf } from '../store/iterations.ts'
-import { inTransaction } from '../store/database.ts'
+import { type Database, inTransaction } from '../store/database.ts'
+import { type Iteration, iterationsOf } from '../store/iterations.ts'
 import { sweepOrphans } from '../store/project.ts'
 import { failStage, finishStage, markStage, stageOf, stagesOf, startStage, type StageRow } from '../store/stages.ts'
 import { audit } from './audit.ts'
 import { type RunContext, type StageContext, configOf, dbOf } from './context.ts'
 import { evaluate } from './evaluate.ts'
+import { inputHash, requireSameInput } from './inputs.ts'
 import { pair } from './pair.ts'
 import { planIteration } from './plan-run.ts'
 import { rank } from './rank.ts'
 import { sample } from './sample.ts'
 import { score } from './score.ts'
+import { survivingTheEngine } from './survive.ts'
 import { train } from './train.ts'
 import { tune } from './tune.ts'
 
@@ -63,42 +64,38 @@ export function nextStage(context: RunContext): { iteration: Iteration; stage: S
   return nextStage(context)
 }
 
-async function carryOut(context: RunContext, iteration: Iteration, { id: stageId, stage }: StageRow): Promise<void> {
+async function carryOut(context: RunContext, iteration: Iteration, row: StageRow): Promise<void> {
   const db = dbOf(context)
+  const { id: stageId, stage } = row
   if (stage === 'export') throw new Error('no stage exports by itself')
   const began = performance.now()
   context.emit({ kind: 'stage-started', iteration: iteration.t, stage, title: titles[stage](iteration.t) })
-  startStage(db, stageId, inputHash(context, iteration, stage))
   const stageContext: StageContext = {
     ...context, iteration, stage, stageId,
     progress: (done, total, unit, metrics) => context.emit({ kind: 'progress', iteration: iteration.t, stage, done, total, unit, ...(metrics && { metrics }) }),
   }
   try {
-    const summary = await survivingTheEngine(context, () => work[stage](stageContext))
-    if (stageOf(db, stageId)!.status !== 'done') finishStage(db, stageId)
+    const input = await inputHash(context, iteration, stage)
+    requireSameInput(context, row, input)
+    inTransaction(db, () => startStage(db, stageId, input))
+    context.signal.throwIfAborted()
+    const summary = await survivingTheEngine(context.engine, () => work[stage](stageContext))
+    inTransaction(db, () => { if (stageOf(db, stageId)!.status !== 'done') finishStage(db, stageId) })
     context.emit({ kind: 'stage-done', iteration: iteration.t, stage, summary, seconds: (performance.now() - began) / 1000 })
   } catch (error) {
-    if (error instanceof AppError && (error.code === 'cancelled' || error.code === 'disk-full')) markStage(db, stageId, 'paused')
-    else failStage(db, stageId, error instanceof Error ? error.message : String(error))
-    throw error
+    const { signal } = context
+    const end = signal.aborted && error === signal.reason ? new AppError('cancelled', 'Stopped on request.', error) : error
+    recordEnd(db, stageId, end)
+    throw end
   }
 }
 
-/** Enters a stage again when the engine died in it; the host gives up when it dies too often. */
-async function survivingTheEngine(context: RunContext, stage: () => Promise<string>): Promise<string> {
-  for (;;) {
-    try {
-      return await stage()
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'engine-died') throw error
-      context.emit({ kind: 'engine-restarted', reason: error.message })
-      await context.engine.call('hello', {}) // a fresh one, or the host's refusal after too many deaths
-    }
+/** Where not even a status fits on the disk, the stage stays 'running'; the next start enters it all the same. */
+function recordEnd(db: Database, stageId: string, error: unknown): void {
+  const isPause = error instanceof AppError && (error.code === 'cancelled' || error.code === 'disk-full')
+  try {
+    inTransaction(db, () => (isPause ? markStage(db, stageId, 'paused') : failStage(db, stageId, error instanceof Error ? error.message : String(error))))
+  } catch (failure) {
+    if (!(failure instanceof AppError) || failure.code !== 'disk-full') throw failure
   }
-}
-
-/** Everything a stage depends on: the settings and the models behind it. */
-function inputHash(context: RunContext, iteration: Iteration, stage: Stage): string {
-  const { policyModelId, previousModelId, baseModelId } = iterationOf(dbOf(context), iteration.id)!
-  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, configOf(context)])).digest('hex')
 }

@@ -1,4 +1,5 @@
 /** Opens everything a run needs (project, engine, sandbox, tokenizer), and closes it whatever happens. */
+import { hashCheckpoint } from '../../native-models/weights/hash.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { EngineHost } from '../engine/host.ts'
@@ -8,6 +9,7 @@ import { type Run, runsOf } from '../store/runs.ts'
 import type { RunContext, RunEvent } from './context.ts'
 import { openModel, type OpenedModel, proveModel } from './open-model.ts'
 import { planRun, storeRun } from './plan-run.ts'
+import { survivingTheEngine } from './survive.ts'
 
 export interface SessionOptions {
   readonly signal: AbortSignal
@@ -16,7 +18,7 @@ export interface SessionOptions {
 
 /** Plans a new run in a new or empty folder and works on it. Whatever is wrong with the input shows before anything is written. */
 export function withNewRun<T>(folder: string, config: RunConfig, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
-  return withProcesses(config, options.signal, async (engine, sandbox, model) => {
+  return withProcesses(config, options, async (engine, sandbox, model) => {
     const contextLength = contextLengthOf(config, model)
     const plan = await planRun(config, sandbox, model.text, contextLength)
     return withProject(folder, async (project) => {
@@ -31,8 +33,17 @@ export function withNewRun<T>(folder: string, config: RunConfig, options: Sessio
 export function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
   return withProject(folder, (project) => {
     const run = soleRun(project)
-    return withProcesses(run.config, options.signal, (engine, sandbox, model) => work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options }))
+    return withProcesses(run.config, options, async (engine, sandbox, model) => {
+      await requireSameBase(run)
+      return work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options })
+    })
   })
+}
+
+/** Half a run under one base and half under another would be no run at all. @throws AppError 'bad-model' */
+async function requireSameBase({ basePath, baseSha256 }: Run): Promise<void> {
+  if ((await hashCheckpoint(basePath)).sha256 === baseSha256) return
+  throw new AppError('bad-model', `The base model in ${basePath} is not the one that this run started from; put the old files back, or start a new run.`)
 }
 
 /** The newest run of a project. */
@@ -51,12 +62,12 @@ async function withProject<T>(folder: string, work: (project: Project) => Promis
   }
 }
 
-async function withProcesses<T>(config: RunConfig, signal: AbortSignal, work: (engine: EngineHost, sandbox: Sandbox, model: OpenedModel) => Promise<T>): Promise<T> {
-  const engine = EngineHost.start()
+async function withProcesses<T>(config: RunConfig, { signal, emit }: SessionOptions, work: (engine: EngineHost, sandbox: Sandbox, model: OpenedModel) => Promise<T>): Promise<T> {
+  const engine = EngineHost.start({ onRestart: ({ message }) => emit({ kind: 'engine-restarted', reason: message }) })
   const sandbox = startSandbox()
   try {
     const model = await openModel(sandbox, config.model)
-    await proveModel(engine, { folder: config.model, adapter: null }, config, signal)
+    await survivingTheEngine(engine, () => proveModel(engine, { folder: config.model, adapter: null }, config, signal))
     return await work(engine, sandbox, model)
   } finally {
     await Promise.all([engine.close(), sandbox.close()])

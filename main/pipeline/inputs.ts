@@ -1,0 +1,47 @@
+/** What a stage depends on, as one hash: a stage that has begun goes on only with the same. */
+import { createHash } from 'node:crypto'
+import { ModelError } from '../../native-models/weights/error.ts'
+import { hashFile } from '../../native-models/weights/hash.ts'
+import type { RunConfig } from '../../preload/contract/config.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import { batchCounts } from '../store/batches.ts'
+import { type Iteration, iterationOf } from '../store/iterations.ts'
+import type { StageRow } from '../store/stages.ts'
+import { checkpointsOf } from '../store/training.ts'
+import { type RunContext, configOf, dbOf } from './context.ts'
+
+/** The settings, the models behind the stage, and the files that it reads. @throws AppError 'bad-data' when one is gone */
+export async function inputHash(context: RunContext, iteration: Iteration, stage: Stage): Promise<string> {
+  const { policyModelId, previousModelId, baseModelId } = iterationOf(dbOf(context), iteration.id)!
+  const config = configOf(context)
+  const files = await Promise.all(filesOf(config, stage).map(hashData))
+  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, files])).digest('hex')
+}
+
+/** Prompts are in the project since the run was planned; everything else is read when its stage comes. */
+function filesOf({ data, method, oracle }: RunConfig, stage: Stage): string[] {
+  switch (stage) {
+    case 'tune': return data.sft === undefined ? [] : [data.sft]
+    case 'evaluate': return data.evaluation.map(({ file }) => file)
+    case 'pair': return method === 'oracle' && oracle.rewards !== 'answers' ? [oracle.rewards] : []
+    default: return []
+  }
+}
+
+async function hashData(file: string): Promise<string> {
+  try {
+    return await hashFile(file)
+  } catch (error) {
+    throw error instanceof ModelError ? new AppError('bad-data', error.message, error) : error
+  }
+}
+
+/** A stage of which something is committed cannot change what it works on. @throws AppError 'bad-data' */
+export function requireSameInput(context: RunContext, { id, stage, inputHash: before }: StageRow, input: string): void {
+  const db = dbOf(context)
+  const hasBegun = batchCounts(db, id).committed > 0 || checkpointsOf(db, id).length > 0
+  if (!hasBegun || before === input) return
+  const files = filesOf(configOf(context), stage).join(', ')
+  throw new AppError('bad-data', `The stage "${stage}" was begun with other data: ${files} changed since. Put the old file back and resume, or start a new run with the new one.`)
+}
