@@ -5,22 +5,22 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { shapeOf } from '../../main/engine/batches.ts'
 import { EngineHost, type EngineOptions } from '../../main/engine/host.ts'
-import type { BatchShape, MicroBatch, ModelRef, Place, SampleParams, SampleResult, Sequence, TrainingParams } from '../../main/engine/protocol.ts'
+import type { BatchShape, CallMap, EngineCalls, MicroBatch, ModelRef, Place, SampleParams, SampleResult, Sequence, TrainingParams } from '../../main/engine/protocol.ts'
 import { hashText, normal, uniform } from '../../native-models/random.ts'
-import { readAdapter } from '../../native-models/weights/adapter.ts'
+import { readAdapter, writeAdapter } from '../../native-models/weights/adapter.ts'
 import { writeCheckpoint } from '../../native-models/weights/checkpoint.ts'
 import { parseConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { openSafetensors } from '../../native-models/weights/safetensors.ts'
-import { expectedTensors } from '../../native-models/weights/tensors.ts'
+import { expectedTensors, linearModules } from '../../native-models/weights/tensors.ts'
 import type { Device, Tuning } from '../../preload/contract/domain.ts'
 import { type Row, goldenPath, lora } from '../golden/fixtures.ts'
 
-const open: EngineHost[] = []
+const open: { close(): Promise<void> }[] = []
 afterAll(() => Promise.all(open.map((engine) => engine.close())))
 
-export function startEngine(options: EngineOptions = {}): EngineHost {
-  const engine = EngineHost.start(options)
+export function startEngine<Calls extends CallMap<Calls> = EngineCalls>(options: EngineOptions = {}): EngineHost<Calls> {
+  const engine = EngineHost.start<Calls>(options)
   open.push(engine)
   return engine
 }
@@ -47,6 +47,16 @@ export async function writeRandomModel(name: string, config: JsonObject, seed: n
 }
 
 export const bundledConfig = JSON.parse(readFileSync(new URL('../../native-models/bundled/model/config.json', import.meta.url), 'utf8')) as JsonObject
+
+/** An adapter on every linear layer, both factors seeded: unlike a new one it has gradients everywhere. */
+export async function writeRandomAdapter(name: string, config: JsonObject, seed: number): Promise<string> {
+  const folder = join(scratch, name)
+  const base = parseConfig(config, 'config.json')
+  const factor = (length: number, ...key: number[]): Float32Array => Float32Array.from({ length }, (_, i) => 0.05 * normal(seed, ...key, i))
+  const modules = new Map([...linearModules(base)].map(([module, { inputs, out }]) => [module, { a: factor(lora.r * inputs, hashText(module), 0), b: factor(out * lora.r, hashText(module), 1) }]))
+  await writeAdapter(folder, { config: { rank: lora.r, alpha: lora.alpha, dropout: 0, base: 'random', targets: [...lora.targets] }, modules }, base)
+  return folder
+}
 
 /** One layer of 16 channels: for tests of many steps. */
 export const smallConfig: JsonObject = { ...bundledConfig, vocab_size: 32, hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, head_dim: 8 }
@@ -80,7 +90,10 @@ export function randomSequences(count: number, vocabSize: number, seed = 1): Seq
 
 export const shapeFor = (sequences: readonly Sequence[], rows = sequences.length): BatchShape => shapeOf(sequences.map(({ promptIds, completionIds }) => ({ promptTokens: promptIds.length, completionTokens: completionIds.length })), rows)
 
-export async function score(engine: EngineHost, model: ModelRef, sequences: readonly Sequence[], where: Place = place(), shape = shapeFor(sequences)): Promise<readonly Float32Array[]> {
+/** What a test asks of an engine; a spying one answers it as well. */
+export type Caller = Pick<EngineHost, 'call'>
+
+export async function score(engine: Caller, model: ModelRef, sequences: readonly Sequence[], where: Place = place(), shape = shapeFor(sequences)): Promise<readonly Float32Array[]> {
   return (await engine.call('score', { ...where, models: [model], sequences, shape })).perTokenLogps[0]!
 }
 
