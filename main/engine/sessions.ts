@@ -13,6 +13,9 @@ import { AppError } from '../../preload/contract/errors.ts'
 
 // While Float16Array exists, onnxruntime rejects every float16 tensor; without it a Uint16Array of bits is accepted.
 Reflect.deleteProperty(globalThis, 'Float16Array')
+// The runtime reports its sessions to Microsoft from Linux and macOS (a collector's URL, ~/.cache/Microsoft, a log in
+// the temporary folder) unless this is set before it is loaded. Creamery is offline.
+process.env['ORT_DISABLE_TELEMETRY'] = '1'
 const { default: ort } = await import('onnxruntime-node')
 ort.env.logLevel = 'error'
 

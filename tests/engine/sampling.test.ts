@@ -1,10 +1,11 @@
 /** Sampling through the engine process: greedy goldens, keys, stops, streams, adapters. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { SampleEvent } from '../../main/engine/protocol.ts'
 import { goldenJson } from '../golden/fixtures.ts'
-import { golden, sampling, score, sequence, smallConfig, startEngine, textsOf, writeRandomModel } from './fixture.ts'
+import { golden, sampling, score, scratch, sequence, smallConfig, startEngine, textsOf, writeRandomModel } from './fixture.ts'
 
 interface Greedy {
   readonly cases: readonly { readonly prompt: number[]; readonly completion: number[]; readonly stoppedBy?: 'eos' | 'length' }[]
@@ -133,6 +134,11 @@ test('streamed tokens are the result, and a cancellation between tokens is heard
   expect(textsOf(await engine.call('sample', params))).toEqual(textsOf(result))
 })
 
+test('equal logits: greedy takes the lowest id', async () => {
+  const folder = await writeRandomModel('equal', { ...smallConfig, vocab_size: 1000 }, 3, 0)
+  expect(textsOf(await engine.call('sample', sampling({ folder, adapter: null }, [[3, 4, 5]], { maxNewTokens: 3 })))).toEqual([[0, 0, 0]])
+})
+
 test('a flat vocabulary beyond the candidates is drawn from everywhere', async () => {
   const folder = await writeRandomModel('flat', { ...smallConfig, vocab_size: 1000 }, 3, 0.001)
   const rows = Array.from({ length: 32 }, (_, i) => ({ prompt: 0, key: [i] }))
@@ -143,6 +149,30 @@ test('a flat vocabulary beyond the candidates is drawn from everywhere', async (
     expect(ids.filter((id) => id >= 500).length / ids.length).toBeGreaterThan(share - 0.12)
     expect(ids.filter((id) => id >= 500).length / ids.length).toBeLessThan(share + 0.12)
   }
+})
+
+test('merged weights leave the disk with the sampling, with the engine, and after a kill with the next engine', async () => {
+  const TMPDIR = mkdtempSync(join(scratch, 'tmp-'))
+  const weights = (): string[] => readdirSync(TMPDIR).filter((name) => name.startsWith('creamery-engine-'))
+  const params = sampling(golden('gqa-tied', true), prompts, { maxNewTokens: 2 })
+  const own = startEngine({ env: { TMPDIR } })
+  await own.call('sample', params)
+  expect(weights()).toHaveLength(1)
+  await own.call('sample', { ...params, model: golden('mha-untied') })
+  expect(weights()).toHaveLength(1)
+  await own.call('endSampling', {})
+  expect(weights()).toEqual([])
+  await own.call('sample', params)
+  await own.close()
+  expect(weights()).toEqual([])
+
+  const killed = startEngine({ env: { TMPDIR } })
+  await killed.call('sample', params)
+  process.kill(killed.pid!, 'SIGKILL')
+  await expect(killed.call('sample', params)).rejects.toMatchObject({ code: 'engine-died' })
+  expect(weights()).toHaveLength(1)
+  await killed.call('hello', {})
+  expect(weights()).toEqual([])
 })
 
 describe('what does not fit is refused before anything is computed', () => {

@@ -90,6 +90,15 @@ describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
     await engine.call('endSampling', {})
   })
 
+  test('equal logits, and a flat row beyond the candidates, are drawn as on the CPU', async () => {
+    const equal = await writeRandomModel('equal', { ...smallConfig, vocab_size: 1000 }, 3, 0)
+    const greedy = sampling({ folder: equal, adapter: null }, [[3, 4, 5]], { maxNewTokens: 3 })
+    expect(textsOf(await engine.call('sample', { ...greedy, ...gpu }))).toEqual([[0, 0, 0]])
+    const flat = { ...greedy, model: { folder: await writeRandomModel('flat', { ...smallConfig, vocab_size: 1000 }, 3, 0.05), adapter: null }, samplingTemperature: 1, topP: 0.999, rows: [0, 1, 2, 3].map((i) => ({ prompt: 0, key: [i] })), shape: { ...greedy.shape, rows: 4 } }
+    expect(textsOf(await engine.call('sample', { ...flat, ...gpu }))).toEqual(textsOf(await engine.call('sample', flat)))
+    await engine.call('endSampling', {})
+  })
+
   test('a checkpoint resumes where it stood', async () => {
     const small = await writeRandomModel('resumed', smallConfig, 6, 0.3)
     const batch = sftBatch(randomSequences(4, 32))
