@@ -66,7 +66,10 @@ function perPosition(b: GraphBuilder, { cos, sin }: RopeTables): RopeTables {
   return { cos: spread(cos), sin: spread(sin) }
 }
 
-/** The cache of one layer: keys stored [rows, kvHeads, headDim, capacity] (ready to multiply), values [rows, kvHeads, capacity, headDim]. */
+/**
+ * The cache of one layer: keys [rows, kvHeads, capacity, headDim], values [rows, kvHeads, headDim, capacity]. So both can be
+ * the left factor of their product, which the CPU reads as it lies; a right one it repacks, here for a few queries only.
+ */
 export interface LayerCache {
   readonly keys: Value
   readonly values: Value
@@ -90,16 +93,18 @@ export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
   const filled = b.input('filled', b.float, [rows, 1, 1, 1])
   const mask = b.where(b.less(slots, filled), b.scalar(0), b.scalar(HIDDEN))
 
+  const turned = (x: Value): Value => b.transpose(x, [0, 1, 3, 2])
+
   return (q, k, v, layer) => {
     const cache = cacheOf(layer)
     const queries = b.reshape(rotate(b, b.reshape(q, [rows, heads, headDim]), forQueries), [rows, kvHeads, group, headDim])
     const key = b.reshape(rotate(b, b.reshape(k, [rows, kvHeads, headDim]), forKeys), [rows, kvHeads, 1, headDim])
     const value = b.reshape(v, [rows, kvHeads, 1, headDim])
     keep(layer, key, value)
-    const past = b.add(b.matmul(queries, cache.keys), mask)
+    const past = b.add(turned(b.matmul(cache.keys, turned(queries))), mask)
     const own = b.reduceSum(b.mul(queries, key), [-1])
     const [pPast, pOwn] = b.split(b.softmax(b.concat([past, own], -1)), [capacity, 1], -1) as [Value, Value]
-    const mixed = b.add(b.matmul(pPast, cache.values), b.mul(pOwn, value))
+    const mixed = b.add(turned(b.matmul(cache.values, turned(pPast))), b.mul(pOwn, value))
     return b.reshape(mixed, [rows, heads * headDim])
   }
 }

@@ -31,7 +31,7 @@ export function prefillGraph(config: LlamaConfig, prompts: number, length: numbe
 /**
  * One token for each of `rows` sequences. Feeds: weights, tokens int64 [rows, 1], lengths int64 [rows, 1] and filled
  * float [rows, 1, 1, 1] (slots in use, which is the new token's position), inverseTemperature [], and per layer
- * cache.keys.i [rows, kvHeads, headDim, capacity], cache.values.i [rows, kvHeads, capacity, headDim].
+ * cache.keys.i [rows, kvHeads, capacity, headDim], cache.values.i [rows, kvHeads, headDim, capacity].
  * Outputs: the choice, and the new keys.i, values.i. With `update` 'rows' those are the new token's alone
  * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
  * for devices where the cache stays and is overwritten in place.
@@ -42,8 +42,8 @@ export function decodeGraph(config: LlamaConfig, rows: number, capacity: number,
   const p = fedParameters(b)
   const lengths = b.input('lengths', 'int64', [rows, 1])
   const cacheOf = (layer: number) => ({
-    keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, headDim, capacity]),
-    values: b.input(`cache.values.${layer}`, b.float, [rows, kvHeads, capacity, headDim]),
+    keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, capacity, headDim]),
+    values: b.input(`cache.values.${layer}`, b.float, [rows, kvHeads, headDim, capacity]),
   })
   const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
   const next = b.less(b.abs(b.sub(slots, b.input('filled', b.float, [rows, 1, 1, 1]))), b.scalar(0.5))
@@ -54,8 +54,8 @@ export function decodeGraph(config: LlamaConfig, rows: number, capacity: number,
       return
     }
     const cache = cacheOf(layer)
-    b.output(`keys.${layer}`, b.where(next, b.transpose(key, [0, 1, 3, 2]), cache.keys))
-    b.output(`values.${layer}`, b.where(b.reshape(next, [rows, 1, capacity, 1]), value, cache.values))
+    b.output(`keys.${layer}`, b.where(b.reshape(next, [rows, 1, capacity, 1]), key, cache.keys))
+    b.output(`values.${layer}`, b.where(next, b.transpose(value, [0, 1, 3, 2]), cache.values))
   })
   const hidden = llama(b, config, p, b.input('tokens', 'int64', [rows, 1]), attention)
   emitChoice(b, hidden, head(p, config))

@@ -35,13 +35,14 @@ export async function writeRandomModel(shape: ShapeName, folder: string): Promis
 }
 
 /**
- * BF16 bits of random sign and mantissa. Linears lie in ±[1/64, 1/32). The (tied) embedding is eight times larger: the
- * next token's distribution is then about as peaked as a trained model's, not flat over the whole vocabulary.
+ * BF16 bits of random sign and mantissa: linears in ±[1/16, 1/8), the (tied) embedding in ±[1/8, 1/4). So large that the
+ * layers drown the token's own embedding and the next token's distribution is peaked, as a trained model's is: flat
+ * over the vocabulary, or sure to repeat the last token, it would be another task for the sampler.
  */
 function randomWeights(name: string, shape: readonly number[]): Uint16Array {
   const bits = new Uint16Array(shape.reduce((product, size) => product * size, 1))
   if (shape.length === 1) return bits.fill(0x3f80) // a norm's 1.0
-  const exponent = name === EMBEDDING ? 124 : 121
+  const exponent = name === EMBEDDING ? 124 : 123
   let state = hashText(name) | 1
   for (let i = 0; i < bits.length; i++) {
     state ^= state << 13 // xorshift32: 134 million of them in about a second
