@@ -47,4 +47,5 @@ export function serve<Calls extends CallMap<Calls>>(handlers: Handlers<Calls>): 
     }
   })
   process.on('disconnect', () => process.exit(0))
+  process.on('SIGINT', () => {}) // Ctrl-C goes to the whole group; main decides, so that a step in work is not lost
 }

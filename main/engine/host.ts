@@ -2,6 +2,7 @@
  * Main's side of the engine: starts the process, queues calls (one runs at a time, in order), and survives its death.
  * The engine holds nothing that main could not rebuild: after a death the next call starts a fresh, empty one.
  */
+import { extname } from 'node:path'
 import { AppError, assertNever } from '../../preload/contract/errors.ts'
 import { type EngineProcess, forkEngine } from './fork.ts'
 import { type Call, type CallMap, type EngineCalls, type FromEngine, unpackError } from './protocol.ts'
@@ -111,7 +112,7 @@ export class EngineHost<Calls extends CallMap<Calls> = EngineCalls> {
     this.#generation++
     this.#output = ''
     this.#ended = new Promise((resolve) => {
-      this.#process = forkEngine(this.#options.entry ?? new URL('./worker.ts', import.meta.url), this.#options.env ?? {}, {
+      this.#process = forkEngine(this.#options.entry ?? new URL(`./worker${extname(import.meta.url)}`, import.meta.url), this.#options.env ?? {}, {
         onMessage: (message) => this.#hear(message),
         onOutput: (text) => (this.#output = (this.#output + text).slice(-OUTPUT_KEPT)),
         onEnd: (how) => {

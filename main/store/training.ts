@@ -2,7 +2,7 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import { all, get, inTransaction, run } from './database.ts'
 import type { Database } from './database.ts'
-import { float32FromBlob, toBlob, toJson } from './encoding.ts'
+import { toJson } from './encoding.ts'
 
 export interface TrainingStep {
   stageId: string
@@ -80,27 +80,4 @@ export function trainingStepsOf(db: Database, stageId: string): TrainingStep[] {
 /** Newest first; a stage resumes from the first 'training' one whose file proves whole. */
 export function checkpointsOf(db: Database, stageId: string): Checkpoint[] {
   return all(db, 'SELECT * FROM checkpoints WHERE stage_id = @stageId ORDER BY step DESC', { stageId })
-}
-
-/** The frozen reference's logps of one side of a pair, cached on the device that trains, so that step 0 has z = 0 exactly. */
-export interface ReferenceLogps {
-  stageId: string
-  responseId: string
-  logps: number
-  perTokenLogps: Float32Array
-}
-type ReferenceLogpsRow = Omit<ReferenceLogps, 'perTokenLogps'> & { perTokenLogps: Uint8Array }
-
-export function insertReferenceLogps(db: Database, row: ReferenceLogps): void {
-  run(db, 'INSERT INTO reference_logps (stage_id, response_id, logps, per_token_logps) VALUES (@stageId, @responseId, @logps, @perTokenLogps)', {
-    ...row,
-    perTokenLogps: toBlob(row.perTokenLogps),
-  })
-}
-
-export function referenceLogpsOf(db: Database, stageId: string): ReferenceLogps[] {
-  return all<ReferenceLogpsRow>(db, 'SELECT * FROM reference_logps WHERE stage_id = @stageId ORDER BY response_id', { stageId }).map((row) => ({
-    ...row,
-    perTokenLogps: float32FromBlob(row.perTokenLogps),
-  }))
 }

@@ -76,7 +76,7 @@ export const logpsOf = (p: number, r: number, m: number) => -3 - m * (1 + ((r * 
 
 export const newRankingSet = {
   id: ids.set, iterationId: ids.i1, statistic: 'tau-b' as const, firstIterationRule: 'mean-logps' as const, currentModelId: ids.m1, currentMeasure: 'mean-logps' as const,
-  currentTolerance: 1e-6, previousModelId: ids.m0, previousMeasure: 'mean-logps' as const, previousTolerance: 1e-6, meanConsistency: 0.6, chance: { mean: 0, sd: 0.408 },
+  currentTolerance: 1e-6, previousModelId: ids.m0, previousMeasure: 'mean-logps' as const, previousTolerance: 1e-6, rewardTolerance: 1e-6, meanConsistency: 0.6, chance: { mean: 0, sd: 0.408 },
 }
 
 /** Prompts, responses, scores under each of `judges`, a ranking set with a pair for every prompt. */

@@ -16,7 +16,7 @@ import { consistenciesOf, rankingSetsOf, rankingsOf } from '../../main/store/ran
 import { responseOf, responsesOf, responsesTo } from '../../main/store/responses.ts'
 import { externalRewardsOf, insertExternalReward, scoresOf } from '../../main/store/scores.ts'
 import { stagesOf } from '../../main/store/stages.ts'
-import { checkpointsOf, referenceLogpsOf, trainingStepsOf } from '../../main/store/training.ts'
+import { checkpointsOf, trainingStepsOf } from '../../main/store/training.ts'
 import { insertVerdict, standingVerdictsOf, verdictsOf } from '../../main/store/verdicts.ts'
 import { insertResponse } from '../../main/store/responses.ts'
 import { ids, insertFinishedRound, insertPlan, logpsOf, newResponse, sha, temporaryDatabase } from './fixture.ts'
@@ -79,7 +79,7 @@ test('every hot query goes through an index and sorts nothing', () => {
   db.prepare = ((sql: string) => (asked.add(sql), prepare(sql))) as typeof db.prepare
   rankingsBy(db, { iterationId: ids.i1, judgeModelId: ids.m1, kind: 'log-ratio' })
   promptHistory(db, ids.prompt(0))
-  for (const query of [nextBatch, batchesOf, batchCounts, trainingStepsOf, checkpointsOf, referenceLogpsOf]) query(db, ids.train)
+  for (const query of [nextBatch, batchesOf, batchCounts, trainingStepsOf, checkpointsOf]) query(db, ids.train)
   for (const query of [rankingsOf, consistenciesOf, pairsOf, skipsOf]) query(db, ids.set)
   for (const query of [responsesOf, stagesOf, childrenOf, rankingSetsOf]) query(db, ids.i1)
   for (const query of [promptOf, responsesTo, verdictsOf, standingVerdictsOf]) query(db, ids.prompt(0))

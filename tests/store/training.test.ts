@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { all } from '../../main/store/database.ts'
-import { checkpointsOf, commitCheckpoint, insertReferenceLogps, referenceLogpsOf, trainingStepsOf } from '../../main/store/training.ts'
+import { checkpointsOf, commitCheckpoint, trainingStepsOf } from '../../main/store/training.ts'
 import type { NewCheckpoint, TrainingStep } from '../../main/store/training.ts'
-import { ids, insertFinishedRound, insertPlan, sha, temporaryDatabase } from './fixture.ts'
+import { ids, insertPlan, sha, temporaryDatabase } from './fixture.ts'
 
 function planned() {
   const db = temporaryDatabase()
@@ -63,10 +63,3 @@ test('a diverged step stops the method with its metric and step', () => {
   expect(all(db, 'SELECT * FROM training_steps')).toEqual([])
 })
 
-test('reference logps come back as they went in', () => {
-  const db = planned()
-  insertFinishedRound(db, { prompts: 1 })
-  const row = { stageId: ids.train, responseId: ids.response(0, 0), logps: -1.25, perTokenLogps: Float32Array.of(-1, -0.25) }
-  insertReferenceLogps(db, row)
-  expect(referenceLogpsOf(db, ids.train)).toEqual([row])
-})

@@ -220,14 +220,6 @@ CREATE TABLE checkpoints (
   PRIMARY KEY (stage_id, step, kind)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE reference_logps (
-  stage_id TEXT NOT NULL REFERENCES stages (id),            -- the train stage that caches them
-  response_id TEXT NOT NULL REFERENCES responses (id),      -- either side of a pair
-  logps REAL NOT NULL CHECK (abs(logps) < 9e999),           -- under the frozen reference, from the training device itself
-  per_token_logps BLOB NOT NULL CHECK (length(per_token_logps) % 4 = 0), -- float32 little-endian
-  PRIMARY KEY (stage_id, response_id)
-) STRICT;
-
 CREATE TABLE evaluations (
   id TEXT PRIMARY KEY NOT NULL,                             -- run1.M1.sums.greedy.strict
   model_id TEXT NOT NULL REFERENCES models (id),            -- who answers
