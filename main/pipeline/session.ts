@@ -1,10 +1,12 @@
 /** Opens everything a run needs (project, engine, sandbox, tokenizer), and closes it whatever happens. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { EngineHost } from '../engine/host.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
-import { openProject, type Project } from '../store/project.ts'
+import { databaseName, openProject, type Project } from '../store/project.ts'
 import { type Run, runsOf } from '../store/runs.ts'
 import type { RunContext, RunEvent } from './context.ts'
 import { openModel, type OpenedModel, proveModel } from './open-model.ts'
@@ -30,7 +32,8 @@ export function withNewRun<T>(folder: string, config: RunConfig, options: Sessio
 }
 
 /** Opens the run of a project where it stands. */
-export function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+export async function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+  if (!existsSync(join(folder, databaseName))) throw new AppError('bad-arguments', `${folder} holds no Creamery project; check the path, or start a run with "run --project ${folder}".`)
   return withProject(folder, (project) => {
     const run = soleRun(project)
     return withProcesses(run.config, options, async (engine, sandbox, model) => {
