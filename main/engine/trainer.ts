@@ -148,12 +148,11 @@ const numbers = (result: DeviceTensor): Float32Array => result.data as Float32Ar
 
 /**
  * Before the first update policy and reference are one model, so rewards are 0 and every pair's loss is ln 2 whatever
- * its C (METHOD §3). Anything else means a wrong reference, and training on it would be meaningless. On the CPU that is
- * exact where scoring ran in the same shape; elsewhere a product of few rows may be split over the threads by columns,
- * adds in another order, and moves a token's log-probability by an ulp or two (5e-7 nats each).
+ * its C (METHOD §3), bit for bit on the CPU if the reference was scored in batches of this shape. Anything else means a
+ * wrong reference, and training on it would be meaningless.
  */
 function requireEqualModels(pairs: readonly PairMetrics[], { device }: Place): void {
-  const tolerance = device === 'cpu' ? 1e-5 : 1e-4
+  const tolerance = device === 'cpu' ? 0 : 1e-4
   const isNear = (value: number, expected: number): boolean => Math.abs(value - expected) <= tolerance
   const off = pairs.find(({ loss, chosenReward, rejectedReward }) => !(isNear(loss, Math.fround(Math.LN2)) && isNear(chosenReward, 0) && isNear(rejectedReward, 0)))
   if (off) throw new AppError('method-stopped', `Training stopped at its first step: a pair's loss is ${off.loss} and its rewards are ${off.chosenReward} and ${off.rejectedReward}, not ln 2 (${Math.fround(Math.LN2)}) and 0, so the reference is not the model that is trained. Score the pairs again with this round's own model.`)

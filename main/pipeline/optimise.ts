@@ -30,10 +30,10 @@ export interface Objective {
 
 /** Trains the iteration's policy into its produced model, from the last checkpoint if there is one, and commits it. */
 export async function optimise(context: StageContext, objective: Objective): Promise<void> {
-  const { engine, stageId, signal, run } = context
-  const { hyper, examples } = objective
-  const stepsPerEpoch = Math.ceil(examples / hyper.batchSize)
-  const total = Math.ceil(stepsPerEpoch * hyper.epochs)
+  const { engine, stageId, signal } = context
+  const { hyper } = objective
+  const steps = planSteps(context, objective)
+  const total = steps.length
   // A warm-up starts at rate 0: one that fills the whole training would train nothing.
   const warmup = Math.min(warmupStepsOf(hyper.warmupRatio, total), Math.max(0, total - 1))
 
@@ -44,7 +44,7 @@ export async function optimise(context: StageContext, objective: Objective): Pro
   const unsaved: TrainingStep[] = []
   let lastSave = performance.now()
   for (let step = done; step < total; step++) {
-    const members = membersOf(step, stepsPerEpoch, examples, hyper.batchSize, [run.seed, hashText(stageId)])
+    const members = steps[step]!
     const learningRate = hyper.learningRate * scheduleFactor(hyper.schedule, step, warmup, total)
     const began = performance.now()
     const result = await engine.call('trainStep', { microBatches: objective.microBatches(members), learningRate })
@@ -62,11 +62,14 @@ export async function optimise(context: StageContext, objective: Objective): Pro
   await saveResult(context, total, unsaved)
 }
 
-/** Example indices of optimiser step `step`: every epoch is a permutation of its own. */
-function membersOf(step: number, stepsPerEpoch: number, examples: number, batchSize: number, key: readonly number[]): number[] {
-  const order = permutation(examples, ...key, Math.floor(step / stepsPerEpoch))
-  const at = (step % stepsPerEpoch) * batchSize
-  return order.slice(at, at + batchSize)
+/** Example indices of every optimiser step; each epoch is a permutation of its own. */
+export function planSteps({ run, stageId }: StageContext, { examples, hyper: { batchSize, epochs } }: Pick<Objective, 'examples' | 'hyper'>): number[][] {
+  const stepsPerEpoch = Math.ceil(examples / batchSize)
+  const orders = Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(examples, run.seed, hashText(stageId), epoch))
+  return Array.from({ length: Math.ceil(stepsPerEpoch * epochs) }, (_, step) => {
+    const at = (step % stepsPerEpoch) * batchSize
+    return orders[Math.floor(step / stepsPerEpoch)]!.slice(at, at + batchSize)
+  })
 }
 
 async function startingPoint(context: StageContext, { loss, hyper }: Objective): Promise<TrainingParams> {

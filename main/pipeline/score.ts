@@ -14,7 +14,7 @@ interface ScoreBatch {
 }
 
 export async function score(context: StageContext): Promise<string> {
-  const { engine, stageId, signal, iteration } = context
+  const { engine, stageId, signal } = context
   const db = dbOf(context)
   const sequences = sequencesOf(context)
   const models = judgesOf(context)
@@ -29,8 +29,7 @@ export async function score(context: StageContext): Promise<string> {
     commitBatch(db, batch, () => content.models.forEach((modelId, m) => content.responses.forEach((responseId, i) => {
       const perToken = perTokenLogps[m]![i]!
       const logps = sum(perToken)
-      // The policy's own log-probabilities per token become the frozen reference of this round's training.
-      insertScore(db, { responseId, modelId, logps, meanLogps: logps / perToken.length, tokens: perToken.length, perTokenLogps: modelId === iteration.policyModelId ? perToken : null })
+      insertScore(db, { responseId, modelId, logps, meanLogps: logps / perToken.length, tokens: perToken.length, perTokenLogps: null })
     })))
     const { committed, total } = batchCounts(db, stageId)
     context.progress(committed, total, 'batches')

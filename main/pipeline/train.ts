@@ -2,61 +2,68 @@
 import { binaryEntropy } from '../cream/loss.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { planMicroBatches } from '../engine/batches.ts'
-import type { Sequence, TrainStepResult } from '../engine/protocol.ts'
+import type { MicroBatch, Sequence, TrainStepResult } from '../engine/protocol.ts'
 import { rankingSetId } from '../store/ids.ts'
 import { pairsOf } from '../store/pairs.ts'
-import { scoresOf } from '../store/scores.ts'
-import { type StageContext, configOf, dbOf } from './context.ts'
-import { optimise } from './optimise.ts'
+import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
+import { optimise, planSteps } from './optimise.ts'
 import { sequencesOf } from './score.ts'
 import { lengthsOf } from './tune.ts'
 
 interface TrainingPair {
   /** Chosen, rejected. */
   readonly sides: readonly [Sequence, Sequence]
-  /** Log-probabilities per token under θ_t, frozen. */
-  readonly refLogps: readonly [Float32Array, Float32Array]
   readonly consistency: number
 }
 
 export async function train(context: StageContext): Promise<string> {
-  const { dpo } = configOf(context)
+  const { dpo: hyper } = configOf(context)
   const pairs = readPairs(context)
   if (pairs.length === 0) throw new AppError('method-stopped', 'There is no pair to train on: every prompt of this iteration was skipped. Sample more varied responses, or allow truncated ones to be chosen.')
+  const examples = pairs.length
+  const firstEpoch = planSteps(context, { hyper, examples }).slice(0, Math.ceil(examples / hyper.batchSize))
+  const reference = await scoreReference(context, firstEpoch.flatMap((members) => batchPairs(pairs, members)))
   await optimise(context, {
-    loss: { kind: 'dpo', beta: dpo.beta },
-    hyper: dpo,
-    examples: pairs.length,
-    microBatches: (members) => {
-      const chosen = members.map((i) => pairs[i]!)
-      const sequences = chosen.flatMap(({ sides }) => sides)
-      const refLogps = chosen.flatMap((one) => one.refLogps)
-      return planMicroBatches(lengthsOf(sequences), 2).map(({ members: rows, shape }) => ({
-        sequences: rows.map((row) => sequences[row]!),
-        refLogps: rows.map((row) => refLogps[row]!),
-        consistency: rows.filter((row) => row % 2 === 0).map((row) => chosen[row / 2]!.consistency),
-        shape,
-      }))
-    },
+    loss: { kind: 'dpo', beta: hyper.beta },
+    hyper,
+    examples,
+    microBatches: (members) => batchPairs(pairs, members).map((batch) => ({ ...batch, refLogps: batch.sequences.map((sequence) => reference.get(sequence)!) })),
     metrics: (result, members) => pairMetrics(result, members.map((i) => pairs[i]!.consistency)),
   })
   return `M${context.iteration.t + 1} from ${pairs.length} pairs`
 }
 
 function readPairs(context: StageContext): TrainingPair[] {
-  const db = dbOf(context)
-  const { iteration } = context
   const sequences = sequencesOf(context)
-  const reference = (responseId: string): Float32Array => {
-    const perToken = scoresOf(db, responseId).find(({ modelId }) => modelId === iteration.policyModelId)?.perTokenLogps
-    if (!perToken) throw new Error(`response ${responseId} has no log-probabilities per token under ${iteration.policyModelId}`)
-    return perToken
-  }
-  return pairsOf(db, rankingSetId(iteration.id)).map(({ chosenId, rejectedId, consistency }) => ({
-    sides: [sequences.get(chosenId)!, sequences.get(rejectedId)!],
-    refLogps: [reference(chosenId), reference(rejectedId)],
-    consistency,
+  const side = (id: string): Sequence => ({ ...sequences.get(id)! })
+  return pairsOf(dbOf(context), rankingSetId(context.iteration.id)).map(({ chosenId, rejectedId, consistency }) => ({ sides: [side(chosenId), side(rejectedId)], consistency }))
+}
+
+/** One optimiser step's micro-batches. */
+function batchPairs(pairs: readonly TrainingPair[], members: readonly number[]): MicroBatch[] {
+  const chosen = members.map((i) => pairs[i]!)
+  const sequences = chosen.flatMap(({ sides }) => sides)
+  return planMicroBatches(lengthsOf(sequences), 2).map(({ members: rows, shape }) => ({
+    sequences: rows.map((row) => sequences[row]!),
+    consistency: rows.filter((row) => row % 2 === 0).map((row) => chosen[row / 2]!.consistency),
+    shape,
   }))
+}
+
+/**
+ * The log-probabilities under θ_t, frozen, of every sequence, per token: scored on the training device in the very
+ * batches that training will see first. A batch of another shape may add in another order and move a token by an ulp;
+ * in the same one, policy and reference agree bit for bit, and the first step's loss is exactly ln 2.
+ */
+async function scoreReference(context: StageContext, batches: readonly MicroBatch[]): Promise<Map<Sequence, Float32Array>> {
+  const reference = new Map<Sequence, Float32Array>()
+  const models = [modelRef(context, context.iteration.policyModelId)]
+  for (const { sequences, shape } of batches) {
+    context.signal.throwIfAborted()
+    const { perTokenLogps } = await context.engine.call('score', { ...placeOf(context), models, sequences, shape }, { signal: context.signal })
+    sequences.forEach((sequence, i) => reference.set(sequence, perTokenLogps[0]![i]!))
+  }
+  return reference
 }
 
 /** TRL's keys, means over the step's pairs; `loss_floor` is the mean H(C), below which no loss can fall. */
