@@ -48,11 +48,19 @@ export function chooseToken({ values, ids, logSum }: Candidates, { topP, topK }:
   return Number(ids[count - 1]!)
 }
 
-/** A whole row of logits as candidates, sorted; ties go to the lower id. */
-export function allCandidates(logits: Float32Array): Candidates {
-  const ids = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b)
-  const values = Float32Array.from(ids, (id) => logits[id]!)
+/**
+ * A whole row of logits as candidates, sorted; ties go to the lower id. Left out is what no cut at `topP` (alone) reaches:
+ * tokens less likely than (1 − topP) / V together hold less than 1 − topP. Sorting the rest takes a tenth of the time.
+ */
+export function allCandidates(logits: Float32Array, topP = 1): Candidates {
+  let max = -Infinity
+  for (const logit of logits) max = Math.max(max, logit)
   let sum = 0
-  for (const value of values) sum += Math.exp(value - values[0]!)
-  return { values, ids, logSum: values[0]! + Math.log(sum) }
+  for (const logit of logits) sum += Math.exp(logit - max)
+  const logSum = max + Math.log(sum)
+  const least = logSum + Math.log((1 - topP) / logits.length / 2) // half, for rounding; −∞ at top-p 1
+  const ids: number[] = []
+  logits.forEach((logit, id) => logit < least || ids.push(id))
+  ids.sort((a, b) => logits[b]! - logits[a]! || a - b)
+  return { values: Float32Array.from(ids, (id) => logits[id]!), ids, logSum }
 }

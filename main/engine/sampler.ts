@@ -112,7 +112,7 @@ async function chooseAll(rows: readonly Row[], rowOf: (row: Row) => number, choi
     if (token === null) {
       logits ??= await wholeRow(hidden)
       const width = logits.length / values.dims[0]!
-      token = chooseToken(allCandidates(logits.subarray(at * width, (at + 1) * width)), cut, u, true)!
+      token = chooseToken(allCandidates(logits.subarray(at * width, (at + 1) * width), cut.topK > 0 ? 1 : cut.topP), cut, u, true)!
     }
     row.ids.push(token)
     if (params.eosIds.includes(token)) row.finish = 'eos'

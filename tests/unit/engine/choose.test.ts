@@ -37,7 +37,9 @@ const acceptable = (logits: readonly number[], { topP, topK }: Cut, u: number): 
 
 test('a token drawn from a whole row is the reference’s', () => {
   fc.assert(fc.property(rowOfLogits, cuts, draws, (logits, cut, u) => {
-    expect(acceptable(logits, cut, u)).toContain(chooseToken(allCandidates(Float32Array.from(logits)), cut, u, true))
+    const row = Float32Array.from(logits)
+    expect(acceptable(logits, cut, u)).toContain(chooseToken(allCandidates(row), cut, u, true))
+    if (cut.topK === 0) expect(chooseToken(allCandidates(row, cut.topP), cut, u, true), 'sorted only as far as top-p may reach').toBe(chooseToken(allCandidates(row), cut, u, true))
   }), { numRuns: 2000 })
 })
 
