@@ -24,6 +24,9 @@ export async function pair(context: StageContext): Promise<string> {
   const rewards = outside ? outside.rewards : implicitRewards(context)
   const tolerance = outside ? 0 : set.rewardTolerance
   const responses = Map.groupBy(responsesOf(db, iteration.id), ({ promptId }) => promptId)
+  // A model that never ends by itself within the budget would leave no pair at all.
+  const noneEnded = [...responses.values()].flat().every(({ finishReason }) => finishReason === 'length')
+  if (noneEnded && !chooseTruncated) context.emit({ kind: 'notice', message: 'Every response ended by length, so such responses may be chosen this time; a larger sampling.maxNewTokens lets the model end by itself.' })
   const measured = new Map(consistenciesOf(db, setId).map(({ promptId, consistency }) => [promptId, consistency]))
   const { consistencies } = labelConsistencies(method, measured, { ...settings, fixedConsistency })
 
@@ -33,7 +36,7 @@ export async function pair(context: StageContext): Promise<string> {
       const skip = (reason: Parameters<typeof insertSkip>[1]['reason']): void => insertSkip(db, { setId, promptId, reason })
       if (skipReason) { skip(skipReason); continue }
       const rewarded: RewardedResponse[] = responses.get(promptId)!.map(({ id, text, finishReason }) => ({ id, text, finishReason, reward: rewards.get(id) ?? null }))
-      const outcome = choosePair(rewarded, { tolerance, chooseTruncated })
+      const outcome = choosePair(rewarded, { tolerance, chooseTruncated: chooseTruncated || noneEnded })
       const label = consistencies.get(promptId)
       if (outcome.kind === 'skip') skip(outcome.reason)
       else if (label === null || label === undefined) skip('no-consistency')

@@ -77,7 +77,7 @@ export const RunConfig = z.strictObject({
     acceptReversed: z.boolean().default(false),
   }).prefault({}),
   pairs: z.strictObject({
-    /** May a response that ended by length be the chosen one? */
+    /** May a response that ended by length be the chosen one? Without this only where no response of the iteration ended by itself. */
     chooseTruncated: z.boolean().default(false),
   }).prefault({}),
   oracle: z.strictObject({
