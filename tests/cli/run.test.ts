@@ -21,18 +21,19 @@ const loop = ['tune', 'evaluate', ...Array.from({ length: 2 }, () => ['sample', 
 
 describe('one run of the ci preset, stopped on the way', () => {
   const project = join(temporaryFolder(), 'project')
-  let first: Event[]
+  let begun: Event[]
   beforeAll(async () => {
-    first = await jsonLines<Event>(['run', '--project', project, '--preset', 'ci', '--seed', '5', '--until', 'rank', '--json'])
+    begun = await jsonLines<Event>(['run', '--project', project, '--preset', 'ci', '--seed', '5', '--until', 'rank', '--json'])
   })
 
   it('stops after the stage that --until names and says where the figures stand', () => {
-    expect(stagesDone(first)).toEqual(loop.slice(0, 5))
-    expect(first.at(-1)!.report).toMatchObject({ ended: 'stopped', models: [{ model: 'M0', judged: null }, { model: 'M1' }] })
+    expect(stagesDone(begun)).toEqual(loop.slice(0, 5))
+    expect(begun.at(-1)!.report).toMatchObject({ ended: 'stopped', models: [{ model: 'M0', judged: null }, { model: 'M1' }] })
   })
 
   it('shows status and history without touching the project, even while it is unfinished', async () => {
-    const [{ stages }, { report }] = await jsonLines<{ stages: { stage: string; status: string }[]; report: Report }>(['status', '--project', project, '--json']) as never
+    const [first, second] = await jsonLines<{ stages?: { stage: string; status: string }[]; report?: Report }>(['status', '--project', project, '--json'])
+    const [stages, report] = [first!.stages!, second!.report!]
     expect(stages.map(({ stage, status }) => `${stage} ${status}`)).toEqual(['tune done', 'evaluate done', 'sample done', 'score done', 'rank done', 'pair pending', 'audit pending', 'train pending', 'evaluate pending'])
     expect(report.ended).toBe('stopped')
     const { stdout, code } = await creamery(['status', '--project', project])
