@@ -3,32 +3,18 @@
  * Between steps only ids, indices, masks and scalars travel to the device, and only scalars come back.
  */
 import { type AdamWScalars, adamwGraph, adamwInPlace, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
-import { type ModelSpec, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
+import { trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import { type Lora, type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CallContext } from './dispatch.ts'
 import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
 import { headChunkFor, sessionFor } from './graphs.ts'
-import { type LoadedModel, disposeAll, explained, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
+import { disposeAll, explained, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
 import type { MicroBatch, PairMetrics, Place, TrainStepParams, TrainStepResult, TrainingParams, TrainingStarted } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
 import { readCheckpoint } from './training-files.ts'
-
-export interface Training {
-  readonly params: TrainingParams
-  readonly place: Place
-  readonly model: LoadedModel
-  readonly spec: ModelSpec
-  readonly trainable: readonly TensorSpec[]
-  /** What is trained, its first and second moments, and the gradient sums: by name, on the device. */
-  readonly values: Tensors
-  readonly m: Tensors
-  readonly v: Tensors
-  readonly sums: Tensors
-  /** Optimiser steps taken. */
-  step: number
-}
+import type { Training } from './training.ts'
 
 let current: Training | null = null
 

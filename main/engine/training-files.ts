@@ -10,7 +10,7 @@ import { AppError } from '../../preload/contract/errors.ts'
 import { forgetModels } from './models.ts'
 import type { SavedFile } from './protocol.ts'
 import { type Tensors, download } from './sessions.ts'
-import type { Training } from './trainer.ts'
+import type { Training } from './training.ts'
 
 export interface SavedState {
   readonly step: number

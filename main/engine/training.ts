@@ -1,0 +1,21 @@
+/** What a training in progress holds. */
+import type { ModelSpec } from '../../native-models/training/graphs.ts'
+import type { TensorSpec } from '../../native-models/training/lora.ts'
+import type { LoadedModel } from './models.ts'
+import type { Place, TrainingParams } from './protocol.ts'
+import type { Tensors } from './sessions.ts'
+
+export interface Training {
+  readonly params: TrainingParams
+  readonly place: Place
+  readonly model: LoadedModel
+  readonly spec: ModelSpec
+  readonly trainable: readonly TensorSpec[]
+  /** What is trained, its first and second moments, and the gradient sums: by name, on the device. */
+  readonly values: Tensors
+  readonly m: Tensors
+  readonly v: Tensors
+  readonly sums: Tensors
+  /** Optimiser steps taken. */
+  step: number
+}
