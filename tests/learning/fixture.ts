@@ -31,13 +31,13 @@ export async function startRun(folder: string, config: RunConfig, until?: Stage)
   await withNewRun(folder, config, quietly, (context) => carryOn(context, until === undefined ? {} : { until }))
 }
 
-/** The run in `from` as it stands, but with other settings for what is still to do, carried on in a copy. */
-export async function branchRun<T>(from: string, to: string, change: (config: RunConfig) => RunConfig, look: (context: RunContext) => T | Promise<T>): Promise<T> {
+/** The run in `from` as it stands, but with other settings for what is still to do, carried on in a copy; then `look` at it. */
+export async function branchRun<T = void>(from: string, to: string, change: (config: RunConfig) => RunConfig, look?: (context: RunContext) => Promise<T>): Promise<T | undefined> {
   cpSync(from, to, { recursive: true })
   reconfigure(to, change)
   return withRun(to, quietly, async (context) => {
     await carryOn(context)
-    return look(context)
+    return look?.(context)
   })
 }
 
@@ -52,7 +52,18 @@ function reconfigure(folder: string, change: (config: RunConfig) => RunConfig): 
   }
 }
 
-export const lookInto = <T>(folder: string, look: (context: RunContext) => T | Promise<T>): Promise<T> => withRun(folder, quietly, async (context) => look(context))
+/** A finished run with its engine. */
+export const lookInto = <T>(folder: string, look: (context: RunContext) => Promise<T>): Promise<T> => withRun(folder, quietly, look)
+
+/** A finished run's rows alone. */
+export function readFrom<T>(folder: string, look: (db: Database) => T): T {
+  const project = openProject(folder, { readOnly: true })
+  try {
+    return look(project.db)
+  } finally {
+    project.close()
+  }
+}
 
 /** Share of right answers of every held-out question, over all tasks. */
 export function sharesOf(db: Database, modelId: string, decoding: Decoding): Map<string, number> {

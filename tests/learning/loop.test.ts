@@ -1,6 +1,7 @@
 /**
  * The loop learns, in the right direction: the demo's model, data and settings through the real pipeline, three seeds.
- * Every seed samples, scores and ranks once; what follows is branched from there.
+ * Every seed samples, scores and ranks once; what follows is branched from there. The seeds run side by side, on one
+ * thread each: faster for so small a model, and the same numbers however many cores there are.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { choosePair, distinctResponses } from '../../main/cream/pairs.ts'
@@ -10,28 +11,27 @@ import { compareItems } from '../../main/evaluate/scoring.ts'
 import { loadConfig } from '../../main/pipeline/config.ts'
 import { type RunContext, configOf, dbOf } from '../../main/pipeline/context.ts'
 import { type ModelReport, reportRun } from '../../main/pipeline/report.ts'
+import { iterationId } from '../../main/store/ids.ts'
 import { promptsOf } from '../../main/store/prompts.ts'
 import { type Response, responsesOf } from '../../main/store/responses.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
-import { branchRun, logpsUnder, lookInto, makeScratch, mean, model, pool, runId, sampleFrom, sharesOf, standardError, startRun } from './fixture.ts'
+import { branchRun, logpsUnder, makeScratch, mean, model, pool, readFrom, runId, sampleFrom, sharesOf, standardError, startRun } from './fixture.ts'
 
 const seeds = [1, 2, 3]
 const scratch = makeScratch()
 afterAll(scratch.remove)
 
-const config = (seed: number): RunConfig => loadConfig({ preset: 'demo', overrides: { seed, iterations: 1, data: { promptsLimit: 600 } } })
+const config = (seed: number): RunConfig => loadConfig({ preset: 'demo', overrides: { seed, threads: 1, iterations: 1, data: { promptsLimit: 600 } } })
 const ranked = (seed: number): string => scratch.at(`ranked-${seed}`)
 const oracle = (negate: boolean) => (settings: RunConfig): RunConfig => ({ ...settings, method: 'oracle', oracle: { rewards: 'answers', negate } })
 
 let reports: ModelReport[][]
 let responses: Response[][]
 beforeAll(async () => {
-  for (const seed of seeds) await startRun(ranked(seed), config(seed), 'rank')
-  const looks = []
-  for (const seed of seeds) looks.push(await lookInto(ranked(seed), (context) => [reportRun(dbOf(context), runId), responsesOf(dbOf(context), `${runId}.i1`)] as const))
-  reports = looks.map(([report]) => report)
-  responses = looks.map(([, rows]) => rows)
-}, 180_000)
+  await Promise.all(seeds.map((seed) => startRun(ranked(seed), config(seed), 'rank')))
+  reports = seeds.map((seed) => readFrom(ranked(seed), (db) => reportRun(db, runId)))
+  responses = seeds.map((seed) => readFrom(ranked(seed), (db) => responsesOf(db, iterationId(runId, 1))))
+}, 300_000)
 
 const accuracyOf = (report: readonly ModelReport[], name: string) => report.find((one) => one.model === name)!.tasks['all']!
 const overSeeds = (figure: (report: readonly ModelReport[]) => number): number => mean(reports.map(figure))
@@ -63,30 +63,29 @@ describe('the bundled model', () => {
 describe('one round', () => {
   /** Sampled accuracy of M2 − of M1 on the same questions, pooled over the seeds. */
   async function gain(name: string, change: (settings: RunConfig) => RunConfig) {
-    const pairs = []
-    for (const seed of seeds) {
-      pairs.push(await branchRun(ranked(seed), scratch.at(`${name}-${seed}`), change, (context) => ['M1', 'M2'].map((one) => sharesOf(dbOf(context), model(one), 'sampled'))))
-    }
-    return compareItems(pool(pairs.map(([before]) => before!)), pool(pairs.map(([, after]) => after!)))
+    const folder = (seed: number): string => scratch.at(`${name}-${seed}`)
+    await Promise.all(seeds.map((seed) => branchRun(ranked(seed), folder(seed), change)))
+    const [before, after] = ['M1', 'M2'].map((one) => pool(seeds.map((seed) => readFrom(folder(seed), (db) => sharesOf(db, model(one), 'sampled')))))
+    return compareItems(before!, after!)
   }
 
   test('with rewards from the answers makes M2 better than M1, beyond two standard errors', async () => {
     const { z, items } = await gain('oracle', oracle(false))
     expect(items).toBe(400)
     expect(z).toBeGreaterThan(2)
-  }, 120_000)
+  }, 200_000)
 
   test('with those rewards negated makes M2 worse, beyond two standard errors', async () => {
     const { z } = await gain('negated', oracle(true))
     expect(z).toBeLessThan(-2)
-  }, 120_000)
+  }, 200_000)
 
   test('of self-rewarding raises the reward margin on prompts that were never trained on', async () => {
     const settings = (one: RunConfig): RunConfig => ({ ...one, method: 'srlm', data: { ...one.data, evaluation: [] } })
-    const margins = await branchRun(ranked(seeds[0]!), scratch.at('srlm'), settings, heldOutMargins)
+    const margins = (await branchRun(ranked(seeds[0]!), scratch.at('srlm'), settings, heldOutMargins))!
     expect(margins.length).toBeGreaterThan(150)
     expect(mean(margins) / standardError(margins)).toBeGreaterThan(2)
-  }, 120_000)
+  }, 200_000)
 })
 
 /** β[log π_2/π_1 (chosen) − log π_2/π_1 (rejected)] of M1's answers to unseen prompts, paired by r_1 = log π_1/π_0. */

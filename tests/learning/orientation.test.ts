@@ -12,35 +12,31 @@ import { iterationId, rankingSetId, stageId } from '../../main/store/ids.ts'
 import { type Iteration, iterationsOf } from '../../main/store/iterations.ts'
 import { modelsOf } from '../../main/store/models.ts'
 import { type Pair, pairsOf, skipsOf } from '../../main/store/pairs.ts'
-import { openProject } from '../../main/store/project.ts'
 import { promptsOf } from '../../main/store/prompts.ts'
 import { consistenciesOf, rankingSetOf, rankingsOf } from '../../main/store/rankings.ts'
 import { type Response, responsesOf } from '../../main/store/responses.ts'
 import { type Score, scoresOf } from '../../main/store/scores.ts'
 import { trainingStepsOf } from '../../main/store/training.ts'
-import { branchRun, logpsUnder, lookInto, makeScratch, mean, model, runId, startRun, sumOf } from './fixture.ts'
+import { branchRun, logpsUnder, lookInto, makeScratch, mean, model, readFrom, runId, startRun, sumOf } from './fixture.ts'
 
 const scratch = makeScratch()
 const [ranked, whole] = [scratch.at('ranked'), scratch.at('whole')]
 afterAll(scratch.remove)
 
-/** Two iterations of 32 prompts: in the second one policy, previous and base are three different models. */
-const config = loadConfig({ preset: 'ci', overrides: { method: 'cream-dyn', data: { sftLimit: 256, promptsLimit: 64, evaluation: [] }, sft: { learningRate: 2e-4 }, dpo: { learningRate: 1e-4 } } })
+/** Prompts of an iteration. */
+const share = 64
+
+/**
+ * Two iterations of 64 prompts: in the second one policy, previous and base are three different models. Learning rates
+ * are high, so that the models lie well apart and the judges do not always agree.
+ */
+const config = loadConfig({ preset: 'ci', overrides: { threads: 1, data: { sftLimit: 512, promptsLimit: 2 * share, evaluation: [] }, sft: { learningRate: 1e-3 }, dpo: { learningRate: 1e-3 } } })
 beforeAll(async () => {
   await startRun(ranked, config, 'rank')
-  await branchRun(ranked, whole, (settings) => settings, () => undefined)
+  await branchRun(ranked, whole, (settings) => settings)
 }, 120_000)
 
 const set = (t: number): string => rankingSetId(iterationId(runId, t))
-
-function read<T>(folder: string, look: (db: Database) => T): T {
-  const project = openProject(folder, { readOnly: true })
-  try {
-    return look(project.db)
-  } finally {
-    project.close()
-  }
-}
 
 const iterationAt = (db: Database, t: number): Iteration => iterationsOf(db, runId).find((one) => one.t === t)!
 const stored = (db: Database, responseId: string, modelId: string): Score => scoresOf(db, responseId).find((one) => one.modelId === modelId)!
@@ -50,7 +46,7 @@ const meanLogps = (db: Database, id: string, name: string): number => stored(db,
 
 describe('the models of an iteration', () => {
   test('M_t samples and becomes M_{t+1}; M_{t−1} is the previous judge, M0 the base throughout', () => {
-    read(whole, (db) => {
+    readFrom(whole, (db) => {
       const names = (t: number) => Object.values((({ policyModelId, previousModelId, baseModelId, producedModelId }) => ({ policyModelId, previousModelId, baseModelId, producedModelId }))(iterationAt(db, t)))
       expect(names(0)).toEqual([model('M0'), null, model('M0'), model('M1')])
       expect(names(1)).toEqual([model('M1'), model('M0'), model('M0'), model('M2')])
@@ -94,11 +90,11 @@ describe('the two judges', () => {
     { t: 1, current: meanLogps, previous: meanLogps, names: ['M1', 'M0'] as const },
     { t: 2, current: logRatio, previous: logRatio, names: ['M2', 'M1'] as const },
   ])('of iteration $t: J is by the policy, K by the previous model', ({ t, current, previous, names: [policy, before] }) => {
-    read(whole, (db) => {
+    readFrom(whole, (db) => {
       expect(rankingSetOf(db, set(t))).toMatchObject({ currentModelId: model(policy), previousModelId: model(before) })
       const rankings = Map.groupBy(rankingsOf(db, set(t)), ({ judge }) => judge)
-      expect(rankings.get('current')).toHaveLength(32)
-      expect(rankings.get('previous')).toHaveLength(32)
+      expect(rankings.get('current')).toHaveLength(share)
+      expect(rankings.get('previous')).toHaveLength(share)
       for (const { rewards, ordering } of rankings.get('current')!) checkRanking(rewards, ordering, (id) => current(db, id, policy))
       for (const { rewards, ordering } of rankings.get('previous')!) checkRanking(rewards, ordering, (id) => previous(db, id, before))
       // They are told apart: J's numbers are not K's.
@@ -108,7 +104,7 @@ describe('the two judges', () => {
   })
 
   test('C is (tau-b + 1) / 2 of the two, prompt by prompt, and labels that prompt’s pair', () => {
-    read(whole, (db) => {
+    readFrom(whole, (db) => {
       for (const t of [1, 2]) {
         const { currentTolerance, previousTolerance } = rankingSetOf(db, set(t))!
         const rankings = Map.groupBy(rankingsOf(db, set(t)), ({ promptId }) => promptId)
@@ -128,11 +124,11 @@ describe('the two judges', () => {
 
 describe('chosen and rejected', () => {
   test.each([[1, 'M1'], [2, 'M2']] as const)('of iteration %i: r by %s is highest for chosen, among what ended, and lowest for rejected', (t, policy) => {
-    read(whole, (db) => {
+    readFrom(whole, (db) => {
       const responses = Map.groupBy(responsesOf(db, iterationId(runId, t)), ({ promptId }) => promptId)
       const pairs = pairsOf(db, set(t))
-      expect(pairs.length + skipsOf(db, set(t)).length).toBe(32)
-      expect(pairs.length).toBeGreaterThan(16)
+      expect(pairs.length + skipsOf(db, set(t)).length).toBe(share)
+      expect(pairs.length).toBeGreaterThan(share / 4)
       for (const { promptId, chosenId, rejectedId, margin } of pairs) {
         const rewards = new Map(responses.get(promptId)!.map(({ id }) => [id, logRatio(db, id, policy)]))
         const ended = responses.get(promptId)!.filter(({ finishReason }) => finishReason === 'eos')
@@ -147,8 +143,8 @@ describe('chosen and rejected', () => {
 
   test.each([[false, true], [true, false]] as const)('of an oracle (negated: %s): chosen is right: %s, and rejected the other', async (negate, chosenIsRight) => {
     const folder = scratch.at(`oracle-${negate}`)
-    await branchRun(ranked, folder, (settings) => ({ ...settings, iterations: 1, method: 'oracle', oracle: { rewards: 'answers', negate } }), () => undefined)
-    read(folder, (db) => {
+    await branchRun(ranked, folder, (settings) => ({ ...settings, iterations: 1, method: 'oracle', oracle: { rewards: 'answers', negate } }))
+    readFrom(folder, (db) => {
       const responses = new Map(responsesOf(db, iterationId(runId, 1)).map((one): [string, Response] => [one.id, one]))
       const pairs = pairsOf(db, set(1))
       expect(pairs.length).toBeGreaterThan(5)
@@ -170,13 +166,13 @@ describe('training', () => {
     ['C = 0.9', 1, { method: 'fixed-c', fixedConsistency: 0.9 }],
     ['C = 0.1, which believes the opposite', -1, { method: 'fixed-c', fixedConsistency: 0.1, consistency: { ...config.consistency, clamp: false, acceptReversed: true } }],
   ] as const)('%s: moves the margin of its own pairs by sign %i', async (name, sign, change) => {
-    const margins = await branchRun(ranked, scratch.at(name), (settings) => ({ ...settings, ...only, ...change }), trainedMargins)
+    const margins = (await branchRun(ranked, scratch.at(name), (settings) => ({ ...settings, ...only, ...change }), trainedMargins))!
     expect(margins.length).toBeGreaterThan(5)
-    expect(sign * mean(margins)).toBeGreaterThan(0.001)
+    expect(sign * mean(margins)).toBeGreaterThan(0.01)
   }, 60_000)
 
   test('starts every round from loss ln 2 and margin 0: its reference is its policy', () => {
-    read(whole, (db) => {
+    readFrom(whole, (db) => {
       for (const t of [1, 2]) {
         const [first] = trainingStepsOf(db, stageId(iterationId(runId, t), 'train'))
         expect(first!.metrics['loss']).toBeCloseTo(Math.LN2, 6)

@@ -1,13 +1,13 @@
 /**
  * Prints the table of native-models/bundled/README.md: the demo's run by every method, on these seeds.
  *   npx node tests/learning/table.ts [seed …]
- * Methods share SFT and the first round's samples, scores and rankings, which do not depend on them.
+ * Methods share SFT and the first round's samples, scores and rankings, which do not depend on them; seeds run side by
+ * side, on one thread each.
  */
 import { loadConfig } from '../../main/pipeline/config.ts'
-import { dbOf } from '../../main/pipeline/context.ts'
 import { type JudgedReport, reportRun } from '../../main/pipeline/report.ts'
 import { Method } from '../../preload/contract/domain.ts'
-import { branchRun, lookInto, makeScratch, mean, model, pool, runId, sharesOf, standardError, startRun } from './fixture.ts'
+import { branchRun, makeScratch, mean, model, pool, readFrom, runId, sharesOf, standardError, startRun } from './fixture.ts'
 
 const methods = ['srlm', 'cream-avg', 'cream-dyn', 'oracle'] as const satisfies readonly Method[]
 const seeds = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 2, 3]
@@ -22,24 +22,23 @@ interface Figures {
 const scratch = makeScratch()
 try {
   const rows = new Map<string, Figures[]>()
-  const seconds: number[] = []
-  for (const seed of seeds) {
+  await Promise.all(seeds.map(async (seed) => {
     const ranked = scratch.at(`ranked-${seed}`)
-    const shared = await timed(() => startRun(ranked, loadConfig({ preset: 'demo', overrides: { seed } }), 'rank'))
+    await startRun(ranked, loadConfig({ preset: 'demo', overrides: { seed, threads: 1 } }), 'rank')
     for (const method of methods) {
       const folder = scratch.at(`${method}-${seed}`)
-      seconds.push(shared + (await timed(() => branchRun(ranked, folder, (config) => ({ ...config, method }), () => undefined))))
-      await lookInto(folder, (context) => {
-        for (const { model: name, judged } of reportRun(dbOf(context), runId)) {
+      await branchRun(ranked, folder, (config) => ({ ...config, method }))
+      readFrom(folder, (db) => {
+        for (const { model: name, judged } of reportRun(db, runId)) {
           const row = name === 'M0' || name === 'M1' ? name : `${name} ${method}`
-          const figures = { greedy: sharesOf(dbOf(context), model(name), 'greedy'), sampled: sharesOf(dbOf(context), model(name), 'sampled'), judged }
+          const figures = { greedy: sharesOf(db, model(name), 'greedy'), sampled: sharesOf(db, model(name), 'sampled'), judged }
           if (method === methods[0] || row.includes(method)) rows.set(row, [...(rows.get(row) ?? []), figures])
         }
       })
-      console.error(`seed ${seed}, ${method}: ${seconds.at(-1)!.toFixed(0)} s from start to end`)
+      console.error(`seed ${seed}, ${method}: done`)
     }
-  }
-  console.log(`seeds ${seeds.join(', ')}; ${Math.min(...seconds).toFixed(0)} to ${Math.max(...seconds).toFixed(0)} s a run\n`)
+  }))
+  console.log(`seeds ${seeds.join(', ')}\n`)
   console.log('| | greedy | sampled (T .8) | reward accuracy | C (chance) | C < .5 |\n|---|---|---|---|---|---|')
   for (const [name, figures] of [...rows].sort(([a], [b]) => order(a) - order(b))) console.log(`| ${name} | ${accuracy(figures, 'greedy')} | ${accuracy(figures, 'sampled')} | ${judged(figures)} |`)
 } finally {
@@ -65,10 +64,4 @@ function judged(figures: readonly Figures[]): string {
   }
   const consistency = over((report) => report.consistency)
   return [over((report) => report.rewardAccuracy), consistency === '–' ? '–' : `${consistency} (${over((report) => report.chance?.mean)} ± ${over((report) => report.chance?.sd)})`, over((report) => report.belowHalf)].join(' | ')
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now()
-  await work()
-  return (performance.now() - began) / 1000
 }
