@@ -17,6 +17,9 @@ export type ErrorCode =
   | 'bad-text' // a tokenizer, template or text cannot be used
   | 'wrong-version' // a file was written by a newer Creamery
   | 'project-locked' // another process has the project open
+  | 'no-project' // the request needs an open project
+  | 'busy' // a job is running that stands in the way
+  | 'refused' // the request came from where it may not, or names what may not be seen
   | 'disk-full' // not enough room for what comes next
   | 'device-unavailable' // the asked-for device is not there
   | 'engine-died' // the engine process ended while it was working

@@ -1,0 +1,70 @@
+/** Files and folders by handle: the browser's folder browser, Electron's dialogs, and looks into what was picked. */
+import { z } from 'zod'
+import { PromptInput } from '../domain.ts'
+import { Handle, count, nothing } from './shapes.ts'
+
+export const PlaceEntry = z.strictObject({
+  handle: Handle,
+  name: z.string(),
+  kind: z.enum(['folder', 'file']),
+  /** Of a file. */
+  bytes: count.nullable(),
+  /** A folder with a config.json: probably a model. */
+  holdsModel: z.boolean(),
+})
+export type PlaceEntry = z.infer<typeof PlaceEntry>
+
+export const PlaceListing = z.strictObject({
+  handle: Handle,
+  /** The way here from a root, root first; each may be listed. */
+  trail: z.array(z.strictObject({ handle: Handle, name: z.string() })),
+  /** Folders first, by name; hidden ones left out. */
+  entries: z.array(PlaceEntry),
+  /** More entries than are given. */
+  truncated: z.boolean(),
+})
+export type PlaceListing = z.infer<typeof PlaceListing>
+
+export const ModelCard = z.strictObject({
+  name: z.string(),
+  format: z.enum(['safetensors', 'safetensors shards', 'pickle', 'adapter', 'none']),
+  architecture: z.string().nullable(),
+  supported: z.boolean(),
+  parameters: count.nullable(),
+  dtype: z.string().nullable(),
+  /** Tokens the positions reach. */
+  context: count.nullable(),
+  missing: z.array(z.string()),
+  /** Sentences that keep the folder from being used; empty when `supported`. */
+  problems: z.array(z.string()),
+  warnings: z.array(z.string()),
+})
+export type ModelCard = z.infer<typeof ModelCard>
+
+export const DatasetKind = z.enum(['sft', 'prompts', 'tasks'])
+export type DatasetKind = z.infer<typeof DatasetKind>
+
+export const DataPreview = z.strictObject({
+  name: z.string(),
+  /** Which layout was recognised. */
+  layout: z.string(),
+  /** The first usable rows: a prompt, and where the kind has them its response or answer and its task. */
+  rows: z.array(z.strictObject({ prompt: PromptInput, response: z.string().nullable(), answer: z.string().nullable(), task: z.string().nullable() })),
+  usable: count,
+  /** The first rows that cannot be used, with the reason, and how many there are in all. */
+  rejects: z.array(z.strictObject({ line: count, reason: z.string() })),
+  rejected: count,
+})
+export type DataPreview = z.infer<typeof DataPreview>
+
+export const placeRequests = {
+  /** What comes with Creamery: the bundled model and its data, as handles. */
+  'place/bundled': { params: nothing, result: z.strictObject({ model: Handle, sft: Handle, prompts: Handle, tasks: Handle }) },
+  /** Where browsing starts: home and every --root. Browser host only; Electron opens its dialog with `place/choose`. */
+  'place/roots': { params: nothing, result: z.array(PlaceEntry) },
+  'place/list': { params: z.strictObject({ folder: Handle }), result: PlaceListing },
+  /** Opens the system's dialog where the host has one; null when the person cancelled. */
+  'place/choose': { params: z.strictObject({ what: z.enum(['folder', 'file']), title: z.string().max(200) }), result: PlaceEntry.nullable() },
+  'model/inspect': { params: z.strictObject({ folder: Handle }), result: ModelCard },
+  'data/preview': { params: z.strictObject({ file: Handle, kind: DatasetKind, rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
+}
