@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { shapeOf } from '../../main/engine/batches.ts'
 import { EngineHost, type EngineOptions } from '../../main/engine/host.ts'
@@ -46,7 +47,9 @@ export async function writeRandomModel(name: string, config: JsonObject, seed: n
   return folder
 }
 
-export const bundledConfig = JSON.parse(readFileSync(new URL('../../native-models/bundled/model/config.json', import.meta.url), 'utf8')) as JsonObject
+/** The bundled model itself. */
+export const bundledModel = fileURLToPath(new URL('../../native-models/bundled/model', import.meta.url))
+export const bundledConfig = JSON.parse(readFileSync(join(bundledModel, 'config.json'), 'utf8')) as JsonObject
 
 /** An adapter on every linear layer, both factors seeded: unlike a new one it has gradients everywhere. */
 export async function writeRandomAdapter(name: string, config: JsonObject, seed: number): Promise<string> {

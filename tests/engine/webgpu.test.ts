@@ -8,7 +8,7 @@ import type { MicroBatch, Sequence, TrainingParams, TrainStepResult } from '../.
 import type { Device } from '../../preload/contract/domain.ts'
 import { expectAllClose, expectClose, goldenJson } from '../golden/fixtures.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
-import { bundledConfig, dpoBatch, golden, optimiser, place, randomSequences, sampling, score, scratch, sftBatch, smallConfig, startEngine, stateOf, textsOf, trainingOf, writeRandomAdapter, writeRandomModel } from './fixture.ts'
+import { bundledConfig, bundledModel, dpoBatch, golden, optimiser, place, randomSequences, sampling, score, scratch, sftBatch, smallConfig, startEngine, stateOf, textsOf, trainingOf, writeRandomAdapter, writeRandomModel } from './fixture.ts'
 import type { SpyingCalls, Traffic } from './spying-engine.ts'
 
 describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
@@ -17,10 +17,9 @@ describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
   const unclipped = { ...optimiser, maxGradNorm: 1e9 }
   const sequences = randomSequences(4, 102)
   const pairsOf = (some: readonly Sequence[], references: readonly Float32Array[]): MicroBatch => dpoBatch(some, references, [0.73, 0.3])
-  let folder: string
+  const folder = bundledModel
   let adapter: string
   beforeAll(async () => {
-    folder = await writeRandomModel('bundled', bundledConfig, 1)
     adapter = await writeRandomAdapter('bundled-adapter', bundledConfig, 2)
   })
 
