@@ -159,7 +159,7 @@ async function update(training: Training, learningRate: number, gradNorm: number
     const scalars = isDecayed(shape) ? decayed : free
     const [param, mean, variance, grad] = [values[name]!, m[name]!, v[name]!, sums[name]!]
     if (place.device === 'cpu') {
-      adamwInPlace({ param: numbers(param), m: numbers(mean), v: numbers(variance), grad: numbers(grad) }, scalars, optimiser)
+      adamwInPlace(numbers(param), numbers(mean), numbers(variance), numbers(grad), scalars, optimiser)
       continue
     }
     const session = await sessionFor(['adamw', shape, optimiser.beta1, optimiser.beta2, optimiser.epsilon], place, () => adamwGraph(shape, optimiser))

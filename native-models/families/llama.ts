@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../onnx/builder.ts'
 import type { Value } from '../onnx/types.ts'
 import type { LlamaConfig } from '../weights/config.ts'
 import type { Attention } from './attention.ts'
-import type { Parameters } from './parameters.ts'
+import type { Linear, Parameters } from './parameters.ts'
 
 /**
  * `tokens` int64 [n, 1] → hidden states after the last norm [n, hiddenSize]; `attention` decides who sees whom. With
@@ -20,15 +20,16 @@ export function llama(b: GraphBuilder, config: LlamaConfig, p: Parameters, token
     const layer = `model.layers.${i}`
     x = b.scope(layer, () => {
       const seen = norm(x, `${layer}.input_layernorm`)
-      const project = (name: string, width: number): Value => p.linear(seen, `${layer}.self_attn.${name}`, width, attentionBias)
-      const attended = attention(project('q_proj', heads * headDim), project('k_proj', kvHeads * headDim), project('v_proj', kvHeads * headDim), i)
+      const attn = (name: string, out: number): Linear => ({ module: `${layer}.self_attn.${name}`, out, bias: attentionBias })
+      const mlp = (name: string, out: number): Linear => ({ module: `${layer}.mlp.${name}`, out, bias: mlpBias })
+      const [q, k, v] = p.linears(seen, [attn('q_proj', heads * headDim), attn('k_proj', kvHeads * headDim), attn('v_proj', kvHeads * headDim)])
+      const attended = attention(q!, k!, v!, i)
       const wanted = (rows: Value): Value => (places && i === config.layers - 1 ? b.rows(rows, places) : rows)
-      const mixed = b.add(wanted(x), p.linear(wanted(attended), `${layer}.self_attn.o_proj`, hiddenSize, attentionBias))
+      const mixed = b.add(wanted(x), p.linears(wanted(attended), [attn('o_proj', hiddenSize)])[0]!)
 
       const read = norm(mixed, `${layer}.post_attention_layernorm`)
-      const widen = (name: string): Value => p.linear(read, `${layer}.mlp.${name}`, intermediateSize, mlpBias)
-      const inner = swiglu(widen('gate_proj'), widen('up_proj'))
-      return b.add(mixed, p.linear(inner, `${layer}.mlp.down_proj`, hiddenSize, mlpBias))
+      const [gate, up] = p.linears(read, [mlp('gate_proj', intermediateSize), mlp('up_proj', intermediateSize)])
+      return b.add(mixed, p.linears(swiglu(gate!, up!), [mlp('down_proj', hiddenSize)])[0]!)
     })
   }
   return norm(x, 'model.norm')

@@ -5,8 +5,14 @@ import type { Shape, Value } from '../onnx/types.ts'
 export interface Parameters {
   /** A whole tensor, e.g. `model.norm.weight`. */
   tensor(name: string, shape: Shape): Value
-  /** x [n, in] → x·Wᵀ (+ bias) [n, out] for the module whose weight is `<module>.weight` [out, in]. */
-  linear(x: Value, module: string, out: number, bias: boolean): Value
+  /** x [n, in] → x·Wᵀ (+ bias) [n, out] for each of the modules, whose weights are `<module>.weight` [out, in]. */
+  linears(x: Value, modules: readonly Linear[]): Value[]
+}
+
+export interface Linear {
+  readonly module: string
+  readonly out: number
+  readonly bias: boolean
 }
 
 /** Every tensor is a graph input under its own name: one copy in memory serves all sessions (ENGINE, rule 2). */
@@ -14,9 +20,9 @@ export function fedParameters(b: GraphBuilder): Parameters {
   const tensor = (name: string, shape: Shape): Value => b.input(name, b.float, shape)
   return {
     tensor,
-    linear(x, module, out, bias) {
+    linears: (x, modules) => modules.map(({ module, out, bias }) => {
       const weight = tensor(`${module}.weight`, [out, x.shape[1]!])
       return b.gemm(x, weight, { transB: true, c: bias ? tensor(`${module}.bias`, [out]) : null })
-    },
+    }),
   }
 }

@@ -30,19 +30,17 @@ export function adamwGraph(shape: Shape, { beta1, beta2, epsilon }: AdamW, float
 }
 
 /**
- * The same update of arrays in memory, rounded to float32 at every operation as the graph is. For the CPU, where a session
- * hands out a copy of each output: three times the adapter in every step.
+ * The same update of arrays in memory, in double precision between loads and stores. For the CPU, where a session hands
+ * out a copy of each output: three times the adapter in every step.
  */
-export function adamwInPlace({ param, m, v, grad }: Readonly<Record<'param' | 'm' | 'v' | 'grad', Float32Array>>, scalars: AdamWScalars, { beta1, beta2, epsilon }: AdamW): void {
-  const f = Math.fround
-  const [clip, keep, rate, spread] = [f(scalars.clip), f(scalars.keep), f(scalars.rate), f(scalars.spread)]
-  const [keepM, takeM, keepV, takeV, eps] = [f(beta1), f(1 - beta1), f(beta2), f(1 - beta2), f(epsilon)]
+export function adamwInPlace(param: Float32Array, m: Float32Array, v: Float32Array, grad: Float32Array, { clip, keep, rate, spread }: AdamWScalars, { beta1, beta2, epsilon }: AdamW): void {
   for (let i = 0; i < param.length; i++) {
-    const g = f(grad[i]! * clip)
-    const mNext = (m[i] = f(f(m[i]! * keepM) + f(g * takeM)))
-    const vNext = (v[i] = f(f(v[i]! * keepV) + f(f(g * g) * takeV)))
-    const change = f(f(mNext * rate) / f(f(f(Math.sqrt(vNext)) * spread) + eps))
-    param[i] = f(f(param[i]! * keep) - change)
+    const g = clip * grad[i]!
+    const mNext = beta1 * m[i]! + (1 - beta1) * g
+    const vNext = beta2 * v[i]! + (1 - beta2) * g * g
+    m[i] = mNext
+    v[i] = vNext
+    param[i] = keep * param[i]! - (rate * mNext) / (spread * Math.sqrt(vNext) + epsilon)
   }
 }
 

@@ -19,15 +19,21 @@ export interface TensorSpec {
 export const loraName = (module: string, side: 'A' | 'B'): string => `base_model.model.${module}.lora_${side}.weight`
 const isTarget = (lora: Lora, module: string): boolean => lora.targets.includes(module.slice(module.lastIndexOf('.') + 1))
 
-/** Adds the adapter to the linear layers it sits on. */
+/** Adds the adapter to the linear layers it sits on. Those that read the same x share one product with their A's, stacked. */
 export function withLora(b: GraphBuilder, base: Parameters, lora: Lora): Parameters {
   return {
     tensor: base.tensor,
-    linear(x, module, out, bias) {
-      const y = base.linear(x, module, out, bias)
-      if (!isTarget(lora, module)) return y
-      const down = b.gemm(x, b.input(loraName(module, 'A'), b.float, [lora.r, x.shape[1]!]), { transB: true })
-      return b.gemm(down, b.input(loraName(module, 'B'), b.float, [out, lora.r]), { transB: true, alpha: lora.alpha / lora.r, c: y })
+    linears(x, modules) {
+      const adapted = modules.filter(({ module }) => isTarget(lora, module))
+      const outputs = base.linears(x, modules)
+      if (adapted.length === 0) return outputs
+      const stack = b.concat(adapted.map(({ module }) => b.input(loraName(module, 'A'), b.float, [lora.r, x.shape[1]!])), 0)
+      const down = b.gemm(x, stack, { transB: true })
+      const downs = adapted.length === 1 ? [down] : b.split(down, adapted.map(() => lora.r), 1)
+      return modules.map((one, i) => {
+        const part = downs[adapted.indexOf(one)]
+        return part ? b.gemm(part, b.input(loraName(one.module, 'B'), b.float, [one.out, lora.r]), { transB: true, alpha: lora.alpha / lora.r, c: outputs[i]! }) : outputs[i]!
+      })
     },
   }
 }

@@ -10,11 +10,11 @@ function transposed(b: GraphBuilder, x: Value): Value {
 }
 
 export const products: Rules = {
-  // dA = G·Bᵀ, dB = Aᵀ·G = (Gᵀ·A)ᵀ: where A is wide (attention's probabilities), G and the result are transposed instead.
-  MatMul: ({ b, g, x: [p, q] }) => [
-    () => b.matmul(g, transposed(b, q!)),
-    () => (p!.shape.at(-1)! > 2 * g.shape.at(-1)! ? transposed(b, b.matmul(transposed(b, g), p!)) : b.matmul(transposed(b, p!), g)),
-  ],
+  // dA = G·Bᵀ, dB = Aᵀ·G = (Gᵀ·A)ᵀ: whichever transposes less (not attention's probabilities).
+  MatMul: ({ b, g, x: [p, q] }) => {
+    const [m, k, n] = [...p!.shape.slice(-2), g.shape.at(-1)!] as [number, number, number]
+    return [() => b.matmul(g, transposed(b, q!)), () => (m * k > n * (m + k) ? transposed(b, b.matmul(transposed(b, g), p!)) : b.matmul(transposed(b, p!), g))]
+  },
   // Y = α·op(A)·op(B) + C: the four cases of dA and dB differ only in which operand comes first and which is transposed.
   Gemm: ({ b, g, x: [p, q], node: { attributes } }) => {
     const [transA, transB, alpha] = [attributes['transA'] === 1, attributes['transB'] === 1, (attributes['alpha'] as { float: number }).float]
