@@ -2,7 +2,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts'
 import type { Value } from '../onnx/types.ts'
 import type { Rope } from '../weights/config.ts'
-import { ropeTables } from './rope.ts'
+import { type RopeTables, ropeTables, rotate } from './rope.ts'
 
 export interface AttentionShape {
   readonly heads: number
@@ -34,8 +34,8 @@ export function causalAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
   const { heads, kvHeads, headDim, rope } = shape
   const group = heads / kvHeads
   // The 1/√headDim of the scores is folded into the query's rotation.
-  const forQueries = ropeTables(b, rope, headDim, length, headDim ** -0.5)
-  const forKeys = ropeTables(b, rope, headDim, length)
+  const forQueries = perPosition(b, ropeTables(b, rope, headDim, length, headDim ** -0.5))
+  const forKeys = perPosition(b, ropeTables(b, rope, headDim, length))
   const starts = Array.from({ length: Math.ceil(length / blockOf(length)) }, (_, i) => i * blockOf(length))
   const blocks = starts.map((start, i) => {
     const end = starts[i + 1] ?? length
@@ -46,8 +46,8 @@ export function causalAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
   const upTo = (x: Value, end: number, axis: number): Value => (end === length ? x : b.slice(x, 0, end, axis))
 
   return (q, k, v, layer) => {
-    const queries = b.transpose(b.reshape(b.rotate(b.reshape(q, [rows, length, heads * headDim]), null, ...forQueries), [rows, length, heads, headDim]), [0, 2, 1, 3])
-    const rotated = b.reshape(b.rotate(b.reshape(k, [rows, length, kvHeads * headDim]), null, ...forKeys), [rows, length, kvHeads, headDim])
+    const queries = b.transpose(rotate(b, b.reshape(q, [rows, length, heads, headDim]), forQueries), [0, 2, 1, 3])
+    const rotated = rotate(b, b.reshape(k, [rows, length, kvHeads, headDim]), forKeys)
     const values = b.transpose(b.reshape(v, [rows, length, kvHeads, headDim]), [0, 2, 1, 3])
     const keys = b.transpose(rotated, [0, 2, 3, 1])
     keep?.(layer, b.transpose(rotated, [0, 2, 1, 3]), values)
@@ -58,6 +58,12 @@ export function causalAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
     })
     return b.reshape(b.transpose(b.concat(mixed, 2), [0, 2, 1, 3]), [rows * length, heads * headDim])
   }
+}
+
+/** [positions, headDim] → [positions, 1, headDim], to broadcast over heads. */
+function perPosition(b: GraphBuilder, { cos, sin }: RopeTables): RopeTables {
+  const spread = (table: Value): Value => b.reshape(table, [table.shape[0]!, 1, table.shape[1]!])
+  return { cos: spread(cos), sin: spread(sin) }
 }
 
 /**
@@ -76,8 +82,13 @@ export interface LayerCache {
 export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: number, capacity: number, lengths: Value, cacheOf: (layer: number) => LayerCache, keep: KeepKeys): Attention {
   const { heads, kvHeads, headDim, rope } = shape
   const group = heads / kvHeads
-  const forQueries = ropeTables(b, rope, headDim, capacity + 1, headDim ** -0.5)
-  const forKeys = ropeTables(b, rope, headDim, capacity + 1)
+  const atPosition = (scale: number): RopeTables => {
+    const { cos, sin } = ropeTables(b, rope, headDim, capacity + 1, scale)
+    const pick = (table: Value): Value => b.reshape(b.gather(table, lengths), [rows, 1, headDim])
+    return { cos: pick(cos), sin: pick(sin) }
+  }
+  const forQueries = atPosition(headDim ** -0.5)
+  const forKeys = atPosition(1)
   const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
   const filled = b.input('filled', b.float, [rows, 1, 1, 1])
   const mask = b.where(b.less(slots, filled), b.scalar(0), b.scalar(HIDDEN))
@@ -86,8 +97,8 @@ export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
 
   return (q, k, v, layer) => {
     const cache = cacheOf(layer)
-    const queries = b.reshape(b.rotate(b.reshape(q, [rows, 1, heads * headDim]), lengths, ...forQueries), [rows, kvHeads, group, headDim])
-    const key = b.reshape(b.rotate(b.reshape(k, [rows, 1, kvHeads * headDim]), lengths, ...forKeys), [rows, kvHeads, 1, headDim])
+    const queries = b.reshape(rotate(b, b.reshape(q, [rows, heads, headDim]), forQueries), [rows, kvHeads, group, headDim])
+    const key = b.reshape(rotate(b, b.reshape(k, [rows, kvHeads, headDim]), forKeys), [rows, kvHeads, 1, headDim])
     const value = b.reshape(v, [rows, kvHeads, 1, headDim])
     keep(layer, key, value)
     const past = b.add(turned(b.matmul(cache.keys, turned(queries))), mask)

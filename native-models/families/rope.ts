@@ -1,4 +1,4 @@
-/** Rotary position embedding: the tables that `b.rotate` turns by. */
+/** Rotary position embedding in Hugging Face's half-split layout: y = x·cos + swap(x)·sin with the sign folded into sin. */
 import type { GraphBuilder } from '../onnx/builder.ts'
 import type { Value } from '../onnx/types.ts'
 import type { Rope } from '../weights/config.ts'
@@ -17,10 +17,29 @@ export function frequencies(rope: Rope, headDim: number): number[] {
   })
 }
 
-/** cos and sin [positions, headDim/2], times `scale`: the tables of `b.rotate`. */
-export function ropeTables(b: GraphBuilder, rope: Rope, headDim: number, positions: number, scale = 1): [cos: Value, sin: Value] {
-  const angular = frequencies(rope, headDim)
-  const angles = Float64Array.from({ length: positions * angular.length }, (_, i) => Math.floor(i / angular.length) * angular[i % angular.length]!)
-  const table = (f: (angle: number) => number): Value => b.floats(angles.map((angle) => scale * f(angle)), [positions, angular.length])
-  return [table(Math.cos), table(Math.sin)]
+export interface RopeTables {
+  readonly cos: Value
+  readonly sin: Value
+}
+
+/** cos and sign-folded sin [positions, headDim], times `scale`. */
+export function ropeTables(b: GraphBuilder, rope: Rope, headDim: number, positions: number, scale = 1): RopeTables {
+  const half = frequencies(rope, headDim)
+  const fill = (angle: (a: number) => number, signs: readonly [number, number]): Value => {
+    const numbers = new Float64Array(positions * headDim)
+    for (let t = 0; t < positions; t++) {
+      for (let i = 0; i < headDim; i++) {
+        numbers[t * headDim + i] = signs[i < half.length ? 0 : 1] * scale * angle(t * half[i % half.length]!)
+      }
+    }
+    return b.floats(numbers, [positions, headDim])
+  }
+  return { cos: fill(Math.cos, [1, 1]), sin: fill(Math.sin, [-1, 1]) }
+}
+
+/** Rotates x […, headDim]; the tables broadcast to it. */
+export function rotate(b: GraphBuilder, x: Value, { cos, sin }: RopeTables): Value {
+  const half = x.shape.at(-1)! / 2
+  const [left, right] = b.split(x, [half, half], -1) as [Value, Value]
+  return b.add(b.mul(x, cos), b.mul(b.concat([right, left], -1), sin))
 }

@@ -236,15 +236,6 @@ export class GraphBuilder {
   /** log(1 + eˣ). ONNX has it, but its CPU kernel knows no float64, which gradient checks need. */
   softplus(x: Value): Value { return this.#one('Softplus', [x], {}, [], 'creamery') }
 
-  /**
-   * Rotary position embedding in Hugging Face's half-split layout: per head [left, right] becomes
-   * [left·cos − right·sin, right·cos + left·sin]. x [rows, length, heads·headDim]; cos and sin [positions, headDim/2];
-   * `positions` int64 [rows, length] picks their rows, null takes 0 … length − 1.
-   */
-  rotate(x: Value, positions: Value | null, cos: Value, sin: Value): Value {
-    return this.#one('Rotate', [x, positions, cos, sin], {}, [], 'creamery')
-  }
-
   /** x · rsqrt(mean(x²) + eps) · weight over the last axis. (The op's second output is not used: on WebGPU it is the mean, not the rsqrt.) */
   rmsNorm(x: Value, weight: Value, epsilon: number): Value {
     return this.#one('SimplifiedLayerNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon }, stash_type: dtypeCodes[this.float] })

@@ -8,7 +8,6 @@ export function lower(b: GraphBuilder): void {
   b.rewrite((node) => {
     if (node.domain !== 'creamery') return false
     if (node.op === 'Softplus') lowerSoftplus(b, node)
-    else if (node.op === 'Rotate') lowerRotate(b, node)
     else if (node.op === 'CompletionLogps') lowerCompletionLogps(b, node, used.has(node.outputs[1]!.name))
     else if (node.op === 'CompletionHeadGradient') lowerHeadGradient(b, node)
     else assertKnown(node.op)
@@ -21,21 +20,6 @@ function lowerSoftplus(b: GraphBuilder, node: Node): void {
   const x = node.inputs[0]!
   const y = b.add(b.max(x, b.scalar(0)), b.log(b.add(b.exp(b.min(x, b.neg(x))), b.scalar(1))))
   b.define(node.outputs[0]!, [y])
-}
-
-/** ONNX Runtime's own op, a fifth of the time of its parts; they serve float64, which gradient checks need and it does not know. */
-function lowerRotate(b: GraphBuilder, node: Node): void {
-  const [x, positions, cos, sin] = node.inputs as [Value, Value | null, Value, Value]
-  if (x.dtype === 'float32') {
-    b.nodes.push({ ...node, op: 'RotaryEmbedding', domain: 'com.microsoft', inputs: [x, positions ?? b.int64([0]), cos, sin] })
-    return
-  }
-  const [rows, length, width] = x.shape as [number, number, number]
-  const half = cos.shape[1]!
-  const [c, s] = [cos, sin].map((table) => b.reshape(positions ? b.gather(table, positions) : b.slice(table, 0, length, 0), [positions ? rows : 1, length, 1, half])) as [Value, Value]
-  const [left, right] = b.split(b.reshape(x, [rows, length, width / half / 2, 2 * half]), [half, half], -1) as [Value, Value]
-  const turned = b.concat([b.sub(b.mul(left, c), b.mul(right, s)), b.add(b.mul(right, c), b.mul(left, s))], -1)
-  b.define(node.outputs[0]!, [b.reshape(turned, x.shape)])
 }
 
 /** [start, end) of each chunk of positions. */

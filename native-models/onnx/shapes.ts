@@ -1,5 +1,5 @@
 /** Shape and dtype inference, one entry per op that a graph may hold. Runs when a node is built, never later. */
-import { type Attributes, type DType, GraphError, type Shape, type Value, sameShape, sizeOf } from './types.ts'
+import { type Attributes, type DType, GraphError, type Shape, type Value, sizeOf } from './types.ts'
 
 export interface Inferred {
   readonly dtype: DType
@@ -107,12 +107,6 @@ const rmsNorm: Infer = ([x, weight]) => {
   return [like(x!)]
 }
 
-const rotate: Infer = ([x, , cos, sin]) => {
-  const [length, width] = x!.shape.slice(-2) as [number, number]
-  if (x!.shape.length !== 3 || !sameShape(cos!.shape, sin!.shape) || length > cos!.shape[0]! || width % (2 * cos!.shape[1]!) !== 0) throw new GraphError(`tables [${cos!.shape.join(', ')}] and [${sin!.shape.join(', ')}] do not fit [${x!.shape.join(', ')}]`)
-  return [like(x!)]
-}
-
 /** hidden [n, D], head [V, D], targets [n, 1] → logps [n], direction [n, D]. */
 const completionLogps: Infer = ([hidden, head, targets]) => {
   const [n, width] = hidden!.shape
@@ -133,7 +127,6 @@ export const inference: Readonly<Record<string, Infer>> = {
   Expand: ([x], _attributes, given) => [like(x!, broadcast(x!.shape, given))],
   GatherElements: ([x, indices]) => [like(x!, indices!.shape)],
   SimplifiedLayerNormalization: rmsNorm,
-  Rotate: rotate,
   CompletionLogps: completionLogps,
   CompletionHeadGradient: ([, head]) => [like(head!)],
 }

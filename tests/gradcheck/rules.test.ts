@@ -54,8 +54,6 @@ const cases: Record<string, Case> = {
   'split, one piece unused': one('Split', x(4, 6), (b, p) => b.mul(b.split(p, [2, 3, 1], 1)[0]!, b.split(p, [2, 2, 2], 1)[2]!)),
   slice: one('Slice', x(5, 3), (b, p) => b.slice(p, 1, 4, 0)),
   'gather, repeated rows': one('Gather', x(5, 3), (b, p) => b.rows(p, b.int64([4, 0, 4, 4], [4, 1]))),
-  'rotary embedding': one('Rotate', x(2, 3, 8), (b, p) => b.rotate(p, null, b.floats([1, 0.5, -0.2, 0.9, 0.1, 0.3], [3, 2]), b.floats([0, 0.8, 0.9, -0.4, 0.7, 0.2], [3, 2]))),
-  'rotary embedding, at positions': one('Rotate', x(2, 1, 8), (b, p) => b.rotate(p, b.int64([2, 0], [2, 1]), b.floats([1, 0.5, -0.2, 0.9, 0.1, 0.3], [3, 2]), b.floats([0, 0.8, 0.9, -0.4, 0.7, 0.2], [3, 2]))),
   'rms norm': { covers: ['SimplifiedLayerNormalization'], inputs: [x(3, 6), x(6)], build: (b, p, w) => b.rmsNorm(p!, w!, 1e-5) },
   'completion log-probs, chunked': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, e!, b.int64([3, 0, 6, 3, 2], [5, 1]), 2)[0] },
   'grouped-query attention': {

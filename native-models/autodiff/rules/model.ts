@@ -2,8 +2,6 @@
 import type { Rules } from '../registry.ts'
 
 export const model: Rules = {
-  // Turned back by the same angle.
-  Rotate: ({ b, g, x: [, positions, cos, sin] }) => [() => b.rotate(g, positions!, cos!, b.neg(sin!)), null, null, null],
   // y = n·w with n = x·s, s = rsqrt(mean(x²) + ε):  dx = s·(ĝ − n·mean(ĝ·n)), ĝ = g·w;  dw = Σ g·n
   SimplifiedLayerNormalization: ({ b, g, x: [x, w], node }) => {
     const epsilon = (node.attributes['epsilon'] as { float: number }).float
