@@ -13,7 +13,7 @@ export function llama(b: GraphBuilder, config: LlamaConfig, p: Parameters, token
   const { hiddenSize, intermediateSize, heads, kvHeads, headDim, attentionBias, mlpBias } = config
   // Cheap to run twice, large to keep: the backward pass repeats norms and activations (onnx/schedule.ts).
   const norm = (x: Value, name: string): Value => b.during('recompute', () => b.rmsNorm(x, p.tensor(`${name}.weight`, [hiddenSize]), config.rmsNormEps))
-  const swiglu = (gate: Value, up: Value): Value => b.during('recompute', () => b.mul(b.mul(gate, b.sigmoid(gate)), up))
+  const swiglu = (gate: Value, up: Value): Value => b.during('recompute', () => b.mul(b.silu(gate), up))
 
   let x = b.rows(embedding(p, config), tokens)
   for (let i = 0; i < config.layers; i++) {

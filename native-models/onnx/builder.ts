@@ -236,6 +236,9 @@ export class GraphBuilder {
   /** log(1 + eˣ). ONNX has it, but its CPU kernel knows no float64, which gradient checks need. */
   softplus(x: Value): Value { return this.#one('Softplus', [x], {}, [], 'creamery') }
 
+  /** x·σ(x), and σ(x) itself for the gradient. */
+  silu(x: Value): Value { return this.#one('Silu', [x], {}, [], 'creamery') }
+
   /** x · rsqrt(mean(x²) + eps) · weight over the last axis. (The op's second output is not used: on WebGPU it is the mean, not the rsqrt.) */
   rmsNorm(x: Value, weight: Value, epsilon: number): Value {
     return this.#one('SimplifiedLayerNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon }, stash_type: dtypeCodes[this.float] })

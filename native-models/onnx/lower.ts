@@ -8,6 +8,7 @@ export function lower(b: GraphBuilder): void {
   b.rewrite((node) => {
     if (node.domain !== 'creamery') return false
     if (node.op === 'Softplus') lowerSoftplus(b, node)
+    else if (node.op === 'Silu') lowerSilu(b, node)
     else if (node.op === 'CompletionLogps') lowerCompletionLogps(b, node, used.has(node.outputs[1]!.name))
     else if (node.op === 'CompletionHeadGradient') lowerHeadGradient(b, node)
     else assertKnown(node.op)
@@ -20,6 +21,11 @@ function lowerSoftplus(b: GraphBuilder, node: Node): void {
   const x = node.inputs[0]!
   const y = b.add(b.max(x, b.scalar(0)), b.log(b.add(b.exp(b.min(x, b.neg(x))), b.scalar(1))))
   b.define(node.outputs[0]!, [y])
+}
+
+function lowerSilu(b: GraphBuilder, node: Node): void {
+  const [x, [y, s]] = [node.inputs[0]!, node.outputs as [Value, Value]]
+  b.nodes.push({ ...node, op: 'Sigmoid', domain: '', outputs: [s] }, { ...node, op: 'Mul', domain: '', inputs: [x, s], outputs: [y] })
 }
 
 /** [start, end) of each chunk of positions. */

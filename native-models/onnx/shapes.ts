@@ -127,6 +127,7 @@ export const inference: Readonly<Record<string, Infer>> = {
   Expand: ([x], _attributes, given) => [like(x!, broadcast(x!.shape, given))],
   GatherElements: ([x, indices]) => [like(x!, indices!.shape)],
   SimplifiedLayerNormalization: rmsNorm,
+  Silu: ([x]) => [like(x!), like(x!)],
   CompletionLogps: completionLogps,
   CompletionHeadGradient: ([, head]) => [like(head!)],
 }

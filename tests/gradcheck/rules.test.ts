@@ -36,6 +36,7 @@ const cases: Record<string, Case> = {
   sqrt: one('Sqrt', positive(2, 3), (b, p) => b.sqrt(p)),
   reciprocal: one('Reciprocal', positive(2, 3), (b, p) => b.reciprocal(p)),
   sigmoid: one('Sigmoid', x(2, 3), (b, p) => b.sigmoid(p)),
+  silu: one('Silu', x(5), (b, p) => b.silu(p)),
   softplus: one('Softplus', x(2, 3), (b, p) => b.softplus(p)),
   tanh: one('Tanh', x(2, 3), (b, p) => b.tanh(p)),
   identity: one('Identity', x(2, 3), (b, p) => b.identity(p)),

@@ -2,6 +2,8 @@
 import type { Rules } from '../registry.ts'
 
 export const model: Rules = {
+  // y = x·s, s = σ(x):  dx = g·(s + y·(1 − s))
+  Silu: ({ b, g, y: [y, s] }) => [() => b.mul(g, b.add(s!, b.mul(y!, b.sub(b.scalar(1), s!))))],
   // y = n·w with n = x·s, s = rsqrt(mean(x²) + ε):  dx = s·(ĝ − n·mean(ĝ·n)), ĝ = g·w;  dw = Σ g·n
   SimplifiedLayerNormalization: ({ b, g, x: [x, w], node }) => {
     const epsilon = (node.attributes['epsilon'] as { float: number }).float
