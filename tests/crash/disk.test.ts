@@ -62,7 +62,7 @@ const fillAfter = (disk: string, checkpoints: number, spare: number) => ({ engin
   }
 }
 
-describe.runIf(canMount)('a disk', { timeout: 60_000 }, () => {
+describe.runIf(canMount)('a disk', { timeout: 180_000 }, () => {
   test('without room for the checkpoints is refused before the first step, with both figures', async () => {
     const disk = makeDisk('small', 20)!
     const folder = join(disk, 'project')

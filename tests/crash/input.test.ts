@@ -18,7 +18,7 @@ function writeLines(name: string, lines: readonly string[]): string {
   return file
 }
 
-describe('a new run', () => {
+describe('a new run', { timeout: 120_000 }, () => {
   test.each([
     ['without a prompt that fits the context', () => smallRun({ data: { prompts: writeLines('long.jsonl', [longPrompt, longPrompt.replace('"long"', '"longer"')]) } }), 'bad-data', /^No prompt of iteration 1 fits the context of 128 tokens \(.*long\.jsonl has 2 prompts for 1 iterations\); use shorter or more prompts, or a larger maxLength\.$/],
     ['without enough prompts for its iterations', () => smallRun({ iterations: 3, data: { prompts: writeLines('two.jsonl', prompts.slice(0, 2)) } }), 'bad-data', /^No prompt of iteration 3 fits/],
@@ -50,7 +50,7 @@ describe('a new run', () => {
   })
 })
 
-describe('a project that holds a run', () => {
+describe('a project that holds a run', { timeout: 120_000 }, () => {
   const model = join(scratch, 'model')
   const sft = join(scratch, 'sft.jsonl')
   const folder = join(scratch, 'begun')

@@ -9,7 +9,7 @@ import { type Stage, stages } from '../../preload/contract/domain.ts'
 import { type ChildEnd, ciRun, holdingsOf, leftProcesses, runChild, scratch, writeConfig } from './fixture.ts'
 import { type Kill, type Line, type Moment, describe as describeKill } from './kills.ts'
 
-const seed = Number(process.env['CREAMERY_KILL_SEED'] ?? 1)
+const seed = Number(process.env['CREAMERY_KILL_SEED'] ?? 6)
 
 /** Where the twenty strike, in the run's order; engine and main in turns. The moment within is drawn from what each stage offers. */
 const places: readonly (readonly [iteration: number, stage: Stage, kills: number])[] = [
@@ -18,9 +18,9 @@ const places: readonly (readonly [iteration: number, stage: Stage, kills: number
   [2, 'sample', 1], [2, 'score', 1], [2, 'rank', 1], [2, 'train', 1], [2, 'evaluate', 1],
 ]
 
-/** What can happen in a stage, in order: by the clock (anywhere in the time it took undisturbed), or at a named point. */
+/** What can happen in a stage, in order: by the clock, or at a named point. The clock stops early: a busy computer may have measured long stages. */
 function momentsOf(stage: Stage, draw: () => number, milliseconds: number): Moment[] {
-  const byClock = (): Moment => ({ kind: 'time', milliseconds: draw() * milliseconds })
+  const byClock = (): Moment => ({ kind: 'time', milliseconds: draw() * Math.min(milliseconds, 500) })
   const upTo = (most: number): number => 1 + Math.floor(draw() * most)
   const during = (call: keyof EngineCalls, span: number, most = 1): Moment => ({ kind: 'asked', call, count: upTo(most), milliseconds: draw() * span })
   const before = (call: keyof EngineCalls, most = 1): Moment => ({ kind: 'answered', call, count: upTo(most) })
@@ -94,7 +94,7 @@ describe.runIf(process.platform === 'linux')('the ci preset', () => {
     const hits = Map.groupBy(ends.flatMap(({ lines }) => lines.filter(isKilling)), ({ stage }) => stage)
     const continued = ends.filter(({ lines }) => (lines.find(isStep)?.done ?? 1) > 1).length
     console.log(`seed ${seed}; the uninterrupted run took ${seconds.toFixed(1)} s; kills: ${[...hits].map(([stage, list]) => `${stage} ${list.length}`).join(', ')}; ${continued} of ${ends.length} processes began with a training's checkpoint\n  ${kills.map(describeKill).join('\n  ')}`)
-  }, 240_000)
+  }, 400_000)
 
   test('runs to its end undisturbed, and takes training checkpoints on its way', () => {
     expect(whole).toMatchObject({ code: 0, errors: '' })

@@ -75,7 +75,7 @@ test('paused before and within every stage, it stands there, and goes on to the 
   expect(holdingsOf(folder)).toEqual(expected)
 })
 
-test('an engine that keeps dying ends the run with a sentence; a resume goes on', { timeout: 60_000 }, async () => {
+test('an engine that keeps dying ends the run with a sentence; a resume goes on', { timeout: 180_000 }, async () => {
   const folder = join(scratch, 'dying')
   const told: string[] = []
   const failure = await failureOf(start(folder, config, {
@@ -89,6 +89,18 @@ test('an engine that keeps dying ends the run with a sentence; a resume goes on'
   expect(holdingsOf(folder)).toEqual(expected)
 })
 
+test('an engine that dies in the last call of a training costs nothing that is committed', { timeout: 180_000 }, async () => {
+  const folder = join(scratch, 'last-call')
+  let deaths = 0
+  const restarts: string[] = []
+  await start(folder, config, {
+    prepare: when('endTraining', ({ engine }) => { if (deaths++ < 2) process.kill(engine.pid!, 'SIGKILL') }),
+    onEvent: (event) => { if (event.kind === 'engine-restarted') restarts.push(event.reason) },
+  })
+  expect(restarts).toHaveLength(2)
+  expect(holdingsOf(folder)).toEqual(expected)
+})
+
 describe('a training whose checkpoints are damaged', () => {
   const spoil = (file: string): void => {
     const bytes = readFileSync(file)
@@ -96,7 +108,7 @@ describe('a training whose checkpoints are damaged', () => {
     writeFileSync(file, bytes)
   }
 
-  test.each([['the newest', 1], ['both', 2]] as const)('(%s) goes on from what is whole, to the same rows and bytes', { timeout: 60_000 }, async (name, count) => {
+  test.each([['the newest', 1], ['both', 2]] as const)('(%s) goes on from what is whole, to the same rows and bytes', { timeout: 180_000 }, async (name, count) => {
     const folder = join(scratch, `damaged-${name}`)
     const stop = new AbortController()
     await failureOf(start(folder, config, { signal: stop.signal, onEvent: (event) => { if (event.kind === 'progress' && event.done === 3) stop.abort() } }))
@@ -116,7 +128,7 @@ describe('a training whose checkpoints are damaged', () => {
     expect(holdingsOf(folder)).toEqual(expected)
   })
 
-  test('can be paused again before it has caught up', { timeout: 60_000 }, async () => {
+  test('can be paused again before it has caught up', { timeout: 180_000 }, async () => {
     const folder = join(scratch, 'damaged-twice')
     const pauseAt = (done: number): Watching => {
       const stop = new AbortController()
