@@ -39,7 +39,7 @@ beforeAll(async () => {
   if (!canMount) return
   await start(join(scratch, 'whole'), config)
   expected = holdingsOf(join(scratch, 'whole'))
-}, 120_000)
+}, 240_000)
 
 function statusIn(folder: string): string[] {
   const project = openProject(folder, { readOnly: true })

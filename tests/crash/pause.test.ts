@@ -18,7 +18,7 @@ let expected: Holdings
 beforeAll(async () => {
   await start(join(scratch, 'whole'), config)
   expected = holdingsOf(join(scratch, 'whole'))
-}, 120_000)
+}, 240_000)
 
 /** Does something as soon as the engine works on a call. */
 const when = (name: keyof EngineCalls, act: (context: RunContext) => void) => (context: RunContext): void => {

@@ -8,7 +8,7 @@ async function run(name: string, seed: number): Promise<Holdings> {
   return holdingsOf(join(scratch, name))
 }
 
-test('two runs of one seed hold the same rows and bytes; another seed samples and trains otherwise', { timeout: 120_000 }, async () => {
+test('two runs of one seed hold the same rows and bytes; another seed samples and trains otherwise', { timeout: 240_000 }, async () => {
   const one = await run('one', 7)
   expect(await run('again', 7)).toEqual(one)
 
