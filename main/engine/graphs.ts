@@ -14,5 +14,8 @@ export function sessionFor(key: unknown, { device, threads }: Place, build: () =
   return sessions.get(digest, () => openSession(encodeModel(build()), { device, threads }))
 }
 
+/** Frees their memory (activations of the largest batch, each) before other work begins. */
+export const forgetSessions = (): void => sessions.clear()
+
 /** Positions whose logits are held at once: at most 64 MB of them. With fewer, reading the head's weights takes longer than the products. */
 export const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))

@@ -9,7 +9,7 @@ import { sizeOf } from '../../native-models/onnx/types.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CallContext } from './dispatch.ts'
 import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
-import { headChunkFor, sessionFor } from './graphs.ts'
+import { forgetSessions, headChunkFor, sessionFor } from './graphs.ts'
 import { disposeAll, explained, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
 import type { MicroBatch, PairMetrics, Place, TrainStepParams, TrainStepResult, TrainingParams, TrainingStarted } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
@@ -20,6 +20,7 @@ let current: Training | null = null
 
 export async function startTraining(params: TrainingParams): Promise<TrainingStarted> {
   endTraining()
+  forgetSessions()
   const { device, threads, tuning, folder, from, resume } = params
   const place = { device, threads }
   const model = tuning.kind === 'full' ? await readModel(from ?? folder, device) : await loadModel(folder, device)
