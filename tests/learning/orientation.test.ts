@@ -2,7 +2,7 @@
  * Which way round: chosen and rejected, J and K, policy, previous, reference and base, read off the rows of a small run.
  * Each expectation is worked out here from what was sampled and from the engine's own log-probabilities.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { shapeOf } from '../../main/engine/batches.ts'
 import type { TrainingParams } from '../../main/engine/protocol.ts'
 import { loadConfig } from '../../main/pipeline/config.ts'
@@ -19,6 +19,8 @@ import { type Score, scoresOf } from '../../main/store/scores.ts'
 import { trainingStepsOf } from '../../main/store/training.ts'
 import { branchRun, logpsUnder, lookInto, makeScratch, mean, model, readFrom, runId, startRun, sumOf } from './fixture.ts'
 
+// Engines run at low priority: on a busy computer they wait.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 const scratch = makeScratch()
 const [ranked, whole] = [scratch.at('ranked'), scratch.at('whole')]
 afterAll(scratch.remove)
@@ -30,11 +32,11 @@ const share = 64
  * Two iterations of 64 prompts: in the second one policy, previous and base are three different models. Learning rates
  * are high, so that the models lie well apart and the judges do not always agree.
  */
-const config = loadConfig({ preset: 'ci', overrides: { threads: 1, data: { sftLimit: 512, promptsLimit: 2 * share, evaluation: [] }, sft: { learningRate: 1e-3 }, dpo: { learningRate: 1e-3 } } })
+const config = loadConfig({ preset: 'ci', overrides: { threads: 1, data: { sftLimit: 512, promptsLimit: 2 * share, evaluation: [] }, sft: { learningRate: 2e-3 }, sampling: { responses: 6, samplingTemperature: 1.5, topP: 1 }, dpo: { learningRate: 1e-3 } } })
 beforeAll(async () => {
   await startRun(ranked, config, 'rank')
   await branchRun(ranked, whole, (settings) => settings)
-}, 120_000)
+})
 
 const set = (t: number): string => rankingSetId(iterationId(runId, t))
 
@@ -79,7 +81,6 @@ describe('the models of an iteration', () => {
         names.forEach((name, m) => responses.forEach(({ id }, i) => expect(stored(db, id, model(name)).logps).toBeCloseTo(found[m]![i]!, 4)))
         // A mix-up of two models would show: their numbers are further apart than what counts as equal.
         for (const [m, other] of [[0, 1], [names.length - 2, names.length - 1]] as const) expect(mean(responses.map((_, i) => Math.abs(found[m]![i]! - found[other]![i]!)))).toBeGreaterThan(0.01)
-        expect(responses.flatMap(({ id }) => scoresOf(db, id)).filter(({ perTokenLogps }) => perTokenLogps).map(({ modelId }) => modelId)).toEqual(responses.map(() => model(names[0])))
       }
     })
   })
@@ -130,11 +131,13 @@ describe('chosen and rejected', () => {
       expect(pairs.length + skipsOf(db, set(t)).length).toBe(share)
       expect(pairs.length).toBeGreaterThan(share / 4)
       for (const { promptId, chosenId, rejectedId, margin } of pairs) {
-        const rewards = new Map(responses.get(promptId)!.map(({ id }) => [id, logRatio(db, id, policy)]))
-        const ended = responses.get(promptId)!.filter(({ finishReason }) => finishReason === 'eos')
-        // Equal texts have equal rewards, up to the last bits of their batches.
-        expectNear(rewards.get(chosenId)!, Math.max(...ended.map(({ id }) => rewards.get(id)!)))
-        expectNear(rewards.get(rejectedId)!, Math.min(...rewards.values()))
+        // Of equal texts the first counts, one that ended before one that was cut off: their tokens may differ.
+        const sampled = responses.get(promptId)!
+        const standing = [...Map.groupBy(sampled, ({ text }) => text).values()].map((same) => same.find(({ finishReason }) => finishReason === 'eos') ?? same[0]!)
+        const rewards = new Map(standing.map(({ id }) => [id, logRatio(db, id, policy)]))
+        const ended = standing.filter(({ finishReason }) => finishReason === 'eos')
+        expect(rewards.get(chosenId)).toBe(Math.max(...ended.map(({ id }) => rewards.get(id)!)))
+        expect(rewards.get(rejectedId)).toBe(Math.min(...rewards.values()))
         expectNear(rewards.get(chosenId)! - rewards.get(rejectedId)!, margin)
         expect(margin).toBeGreaterThan(0)
       }
@@ -169,14 +172,14 @@ describe('training', () => {
     const margins = (await branchRun(ranked, scratch.at(name), (settings) => ({ ...settings, ...only, ...change }), trainedMargins))!
     expect(margins.length).toBeGreaterThan(5)
     expect(sign * mean(margins)).toBeGreaterThan(0.01)
-  }, 60_000)
+  })
 
   test('starts every round from loss ln 2 and margin 0: its reference is its policy', () => {
     readFrom(whole, (db) => {
       for (const t of [1, 2]) {
         const [first] = trainingStepsOf(db, stageId(iterationId(runId, t), 'train'))
         expect(first!.metrics['loss']).toBeCloseTo(Math.LN2, 6)
-        for (const side of ['chosen', 'rejected']) expect(Math.abs(first!.metrics[`rewards/${side}`]!)).toBeLessThan(1e-5)
+        expect([first!.metrics['rewards/chosen'], first!.metrics['rewards/rejected']]).toEqual([0, 0])
       }
     })
   })
