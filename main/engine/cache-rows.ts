@@ -3,18 +3,31 @@ import type { LlamaConfig } from '../../native-models/weights/config.ts'
 import { type DeviceTensor, tensor } from './sessions.ts'
 
 export interface KeyValueCache {
-  /** `cache.keys.i` [rows, kvHeads, capacity, headDim] and `cache.values.i` [rows, kvHeads, headDim, capacity]. */
+  /** `cache.keys.i` [rows, kvHeads, capacity, headDim], `cache.values.i` [rows, kvHeads, headDim, capacity], and `slots`. */
   readonly feeds: Readonly<Record<string, DeviceTensor>>
   readonly layers: number
+  readonly capacity: number
 }
 
 export function emptyCache({ layers, kvHeads, headDim }: LlamaConfig, rows: number, capacity: number): KeyValueCache {
-  const feeds: Record<string, DeviceTensor> = {}
+  const feeds: Record<string, DeviceTensor> = { slots: tensor('float32', [1, 1, 1, capacity], Float32Array.from({ length: capacity }, (_, i) => i)) }
   for (let layer = 0; layer < layers; layer++) {
     feeds[`cache.keys.${layer}`] = tensor('float32', [rows, kvHeads, capacity, headDim], new Float32Array(rows * kvHeads * capacity * headDim))
     feeds[`cache.values.${layer}`] = tensor('float32', [rows, kvHeads, headDim, capacity], new Float32Array(rows * kvHeads * headDim * capacity))
   }
-  return { feeds, layers }
+  return { feeds, layers, capacity }
+}
+
+/** The same cache with room for more. Every decoding step reads all slots, so a cache starts small. */
+export function grownCache(cache: KeyValueCache, config: LlamaConfig, rows: number, capacity: number): KeyValueCache {
+  const grown = emptyCache(config, rows, capacity)
+  for (const [name, { data }] of Object.entries(cache.feeds)) {
+    if (name === 'slots') continue
+    const [from, to] = [data as Float32Array, grown.feeds[name]!.data as Float32Array]
+    const run = cache.capacity * (name.startsWith('cache.keys.') ? config.headDim : 1) // what lies together in both
+    for (let at = 0; at < from.length; at += run) to.set(from.subarray(at, at + run), (at / cache.capacity) * capacity)
+  }
+  return grown
 }
 
 /**

@@ -2,7 +2,7 @@
 import { decodeGraph, logitsGraph, prefillGraph } from '../../native-models/families/decoding.ts'
 import { uniform } from '../../native-models/random.ts'
 import type { FinishReason } from '../../preload/contract/domain.ts'
-import { type KeyValueCache, emptyCache, writeRows } from './cache-rows.ts'
+import { type KeyValueCache, emptyCache, grownCache, writeRows } from './cache-rows.ts'
 import { allCandidates, chooseToken } from './choose.ts'
 import type { CallContext } from './dispatch.ts'
 import { scalar } from './feeds.ts'
@@ -10,6 +10,9 @@ import { Cache } from './cache.ts'
 import { type Merged, merge } from './merged.ts'
 import type { ModelRef, Place, SampleEvent, SampleParams, SampleResult } from './protocol.ts'
 import { type DeviceTensor, type Session, type Tensors, tensor, upload } from './sessions.ts'
+
+/** On the CPU a cache grows by so many slots at a time; a multiple of 16 keeps every row's last bits its own (ENGINE §9). */
+const GROWTH = 64
 
 interface Sampler {
   readonly key: string
@@ -58,7 +61,8 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
 
   const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength))
   const read = await prefill.run({ ...common, ...promptFeeds(prompts, shape) })
-  let cache = emptyCache(config, shape.rows, shape.capacity)
+  const roomFor = (slots: number): number => (device === 'cpu' ? Math.min(shape.capacity, Math.ceil(slots / GROWTH) * GROWTH) : shape.capacity)
+  let cache = emptyCache(config, shape.rows, roomFor(shape.promptLength))
   for (let layer = 0; layer < config.layers; layer++) {
     writeRows(cache, layer, read[`keys.${layer}`]!, read[`values.${layer}`]!, rows.map(({ prompt, length }, row) => ({ row, source: prompt, start: 0, count: length })))
   }
@@ -80,6 +84,8 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
       if (rows.every(({ finish }) => finish !== null) || step + 1 >= maxNewTokens) break
       choice = await decode.run({ ...common, ...stepFeeds(rows), ...cache.feeds }, device === 'cpu' ? undefined : inPlace(cache))
       if (device === 'cpu') {
+        const needed = roomFor(Math.max(...rows.map(({ length }) => length + 1)))
+        if (needed > cache.capacity) cache = grownCache(cache, config, shape.rows, needed)
         const places = rows.map(({ length }, row) => ({ row, source: row, start: length, count: 1 }))
         for (let layer = 0; layer < config.layers; layer++) writeRows(cache, layer, choice[`keys.${layer}`]!, choice[`values.${layer}`]!, places)
       }
@@ -148,10 +154,10 @@ function stepFeeds(rows: readonly Row[]): Tensors {
   }
 }
 
-async function cacheOnDevice({ feeds, layers }: KeyValueCache, device: Place['device']): Promise<KeyValueCache> {
+async function cacheOnDevice({ feeds, ...rest }: KeyValueCache, device: Place['device']): Promise<KeyValueCache> {
   const moved: Record<string, DeviceTensor> = {}
   for (const [name, one] of Object.entries(feeds)) moved[name] = await upload(one, device)
-  return { feeds: moved, layers }
+  return { feeds: moved, ...rest }
 }
 
 /** The cache is overwritten where it lies; the choice comes to the CPU. */

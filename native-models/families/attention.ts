@@ -76,22 +76,21 @@ export interface LayerCache {
 }
 
 /**
- * One new token per row against a cache of `capacity` slots. `lengths` int64 [rows, 1] is how many slots are filled, and
- * so the position of the new token. The new token's own key and value stay outside the cache: the caller writes them.
+ * One new token per row against a cache. `lengths` int64 [rows, 1] is how many slots are filled, and so the position of
+ * the new token; `slots` [1, 1, 1, capacity] numbers the slots. The new token's own key and value stay outside the cache:
+ * the caller writes them. Nothing here depends on how many slots there are, so a run may feed fewer.
  */
-export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: number, capacity: number, lengths: Value, cacheOf: (layer: number) => LayerCache, keep: KeepKeys): Attention {
+export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: number, lengths: Value, slots: Value, cacheOf: (layer: number) => LayerCache, keep: KeepKeys): Attention {
   const { heads, kvHeads, headDim, rope } = shape
   const group = heads / kvHeads
   const atPosition = (scale: number): RopeTables => {
-    const { cos, sin } = ropeTables(b, rope, headDim, capacity + 1, scale)
+    const { cos, sin } = ropeTables(b, rope, headDim, slots.shape[3]! + 1, scale)
     const pick = (table: Value): Value => b.reshape(b.gather(table, lengths), [rows, 1, headDim])
     return { cos: pick(cos), sin: pick(sin) }
   }
   const forQueries = atPosition(headDim ** -0.5)
   const forKeys = atPosition(1)
-  const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
-  const filled = b.input('filled', b.float, [rows, 1, 1, 1])
-  const mask = b.where(b.less(slots, filled), b.scalar(0), b.scalar(HIDDEN))
+  const mask = b.where(b.less(slots, b.input('filled', b.float, [rows, 1, 1, 1])), b.scalar(0), b.scalar(HIDDEN))
 
   const turned = (x: Value): Value => b.transpose(x, [0, 1, 3, 2])
 
@@ -103,8 +102,10 @@ export function cachedAttention(b: GraphBuilder, shape: AttentionShape, rows: nu
     keep(layer, key, value)
     const past = b.add(turned(b.matmul(cache.keys, turned(queries))), mask)
     const own = b.reduceSum(b.mul(queries, key), [-1])
-    const [pPast, pOwn] = b.split(b.softmax(b.concat([past, own], -1)), [capacity, 1], -1) as [Value, Value]
-    const mixed = b.add(turned(b.matmul(cache.values, turned(pPast))), b.mul(pOwn, value))
-    return b.reshape(mixed, [rows, heads * headDim])
+    // The softmax over past and own together, in its parts.
+    const max = b.max(b.reduceMax(past, [-1]), own)
+    const [ePast, eOwn] = [b.exp(b.sub(past, max)), b.exp(b.sub(own, max))]
+    const mixed = b.add(turned(b.matmul(cache.values, turned(ePast))), b.mul(eOwn, value))
+    return b.reshape(b.div(mixed, b.add(b.reduceSum(ePast, [-1]), eOwn)), [rows, heads * headDim])
   }
 }

@@ -30,8 +30,9 @@ export function prefillGraph(config: LlamaConfig, prompts: number, length: numbe
 
 /**
  * One token for each of `rows` sequences. Feeds: weights, tokens int64 [rows, 1], lengths int64 [rows, 1] and filled
- * float [rows, 1, 1, 1] (slots in use, which is the new token's position), inverseTemperature [], and per layer
- * cache.keys.i [rows, kvHeads, capacity, headDim], cache.values.i [rows, kvHeads, headDim, capacity].
+ * float [rows, 1, 1, 1] (slots in use, which is the new token's position), slots float [1, 1, 1, capacity] (0, 1, 2, …),
+ * inverseTemperature [], and per layer cache.keys.i [rows, kvHeads, capacity, headDim], cache.values.i [rows, kvHeads,
+ * headDim, capacity]; with 'rows' a run may feed cache and slots of a smaller capacity.
  * Outputs: the choice, and the new keys.i, values.i. With `update` 'rows' those are the new token's alone
  * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
  * for devices where the cache stays and is overwritten in place.
@@ -42,12 +43,12 @@ export function decodeGraph(config: LlamaConfig, rows: number, capacity: number,
   const p = fedParameters(b)
   const lengths = b.input('lengths', 'int64', [rows, 1])
   const cacheOf = (layer: number) => ({
-    keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, capacity, headDim]),
-    values: b.input(`cache.values.${layer}`, b.float, [rows, kvHeads, headDim, capacity]),
+    keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, capacity, headDim], 2),
+    values: b.input(`cache.values.${layer}`, b.float, [rows, kvHeads, headDim, capacity], 3),
   })
-  const slots = b.floats(Float64Array.from({ length: capacity }, (_, i) => i), [1, 1, 1, capacity])
+  const slots = b.input('slots', b.float, [1, 1, 1, capacity], 3)
   const next = b.less(b.abs(b.sub(slots, b.input('filled', b.float, [rows, 1, 1, 1]))), b.scalar(0.5))
-  const attention = cachedAttention(b, config, rows, capacity, lengths, cacheOf, (layer, key, value) => {
+  const attention = cachedAttention(b, config, rows, lengths, slots, cacheOf, (layer, key, value) => {
     if (update === 'rows') {
       b.output(`keys.${layer}`, b.identity(key))
       b.output(`values.${layer}`, b.identity(value))

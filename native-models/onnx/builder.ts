@@ -23,11 +23,11 @@ export class GraphBuilder {
 
   // ── structure ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A tensor fed at run time. Asking twice for one name gives the same value. */
-  input(name: string, dtype: DType, shape: Shape): Value {
+  /** A tensor fed at run time; along `openAxis`, if given, possibly less of it. Asking twice for one name gives the same value. */
+  input(name: string, dtype: DType, shape: Shape, openAxis?: number): Value {
     const known = this.#inputs.get(name)
     if (known) return known
-    const value = { name, dtype, shape }
+    const value = { name, dtype, shape, ...(openAxis !== undefined && { openAxis }) }
     this.#inputs.set(name, value)
     return value
   }

@@ -8,6 +8,8 @@ export interface Value {
   readonly name: string
   readonly dtype: DType
   readonly shape: Shape
+  /** Of a graph's input: an axis that a run may feed shorter than `shape` says. */
+  readonly openAxis?: number
 }
 
 export type Attribute = number | readonly number[] | string | { readonly float: number }

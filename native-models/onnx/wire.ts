@@ -81,5 +81,5 @@ function encodeExternal(value: Value, weight: ExternalWeight): object {
 }
 
 function encodeValueInfo(name: string, value: Value): object {
-  return { name, type: { tensorType: { elemType: dtypeCodes[value.dtype], shape: { dim: value.shape.map((dimValue) => ({ dimValue })) } } } }
+  return { name, type: { tensorType: { elemType: dtypeCodes[value.dtype], shape: { dim: value.shape.map((dimValue, axis) => (axis === value.openAxis ? { dimParam: 'open' } : { dimValue })) } } } }
 }
