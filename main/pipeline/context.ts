@@ -13,7 +13,7 @@ import type { Run } from '../store/runs.ts'
 
 /** What a person sees of a running stage; at most a few a second. */
 export type RunEvent =
-  | { readonly kind: 'stage-started'; readonly iteration: number; readonly stage: Stage; readonly title: string }
+  | { readonly kind: 'stage-started'; readonly iteration: number; readonly stage: Stage; readonly stageId: string; readonly title: string }
   | { readonly kind: 'progress'; readonly iteration: number; readonly stage: Stage; readonly done: number; readonly total: number; readonly unit: string; readonly metrics?: Readonly<Record<string, number>> }
   | { readonly kind: 'stage-done'; readonly iteration: number; readonly stage: Stage; readonly summary: string; readonly seconds: number }
   | { readonly kind: 'engine-restarted'; readonly reason: string }

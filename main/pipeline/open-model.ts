@@ -3,7 +3,7 @@ import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/che
 import type { LlamaConfig } from '../../native-models/weights/config.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
-import { inspectCheckpoint } from '../../native-models/weights/inspect.ts'
+import { type CheckpointCard, inspectCheckpoint } from '../../native-models/weights/inspect.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { EngineHost } from '../engine/host.ts'
@@ -61,6 +61,9 @@ export async function requireDevice(engine: EngineHost, device: Device): Promise
   const report = (await engine.call('probe', {})).find((one) => one.device === device)
   if (!report?.available) throw new AppError('device-unavailable', report?.reason ?? `This engine knows no device ${device}.`)
 }
+
+/** What a folder holds, for a person; reads headers only. Whatever is wrong with the folder lands in the card. */
+export const inspectModel = (folder: string): CheckpointCard => inspectCheckpoint(folder)
 
 export interface ModelReport {
   /** As `hashCheckpoint`; null when the folder cannot be used. */

@@ -18,22 +18,11 @@ import { rank } from './rank.ts'
 import { sample } from './sample.ts'
 import { score } from './score.ts'
 import { survivingTheEngine } from './survive.ts'
+import { titleOf } from './titles.ts'
 import { train } from './train.ts'
 import { tune } from './tune.ts'
 
 const work: Readonly<Record<Exclude<Stage, 'export'>, (context: StageContext) => Promise<string>>> = { tune, sample, score, rank, pair, audit, train, evaluate }
-
-const titles: Readonly<Record<Stage, (t: number) => string>> = {
-  tune: () => 'tuning M0 into M1 (SFT)',
-  sample: (t) => `sampling responses from M${t}`,
-  score: (t) => `scoring under M${t}, M${t - 1} and M0`,
-  rank: (t) => `ranking by M${t} and M${t - 1}`,
-  pair: () => 'choosing pairs',
-  audit: () => 'spot-check',
-  train: (t) => `training M${t} into M${t + 1} (DPO)`,
-  evaluate: (t) => (t === 0 ? 'evaluating M0 and M1' : `evaluating M${t + 1}`),
-  export: () => 'exporting',
-}
 
 export interface RunUntil {
   /** Stop after this stage, the first time it is completed now. */
@@ -69,7 +58,7 @@ async function carryOut(context: RunContext, iteration: Iteration, row: StageRow
   const { id: stageId, stage } = row
   if (stage === 'export') throw new Error('no stage exports by itself')
   const began = performance.now()
-  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, title: titles[stage](iteration.t) })
+  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, stageId, title: titleOf(stage, iteration.t) })
   const stageContext: StageContext = {
     ...context, iteration, stage, stageId,
     progress: (done, total, unit, metrics) => context.emit({ kind: 'progress', iteration: iteration.t, stage, done, total, unit, ...(metrics && { metrics }) }),

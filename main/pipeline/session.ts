@@ -34,12 +34,14 @@ export function withNewRun<T>(folder: string, config: RunConfig, options: Sessio
 /** Opens the run of a project where it stands. */
 export async function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
   if (!existsSync(join(folder, databaseName))) throw new AppError('bad-arguments', `${folder} holds no Creamery project; check the path, or start a run with "run --project ${folder}".`)
-  return withProject(folder, (project) => {
-    const run = soleRun(project)
-    return withProcesses(run.config, options, async (engine, sandbox, model) => {
-      await requireSameBase(run)
-      return work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options })
-    })
+  return withProject(folder, (project) => withOpenRun(project, soleRun(project), options, work))
+}
+
+/** Works on a run of a project that is open for writing and stays so: engine and sandbox live as long as the work. */
+export function withOpenRun<T>(project: Project, run: Run, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+  return withProcesses(run.config, options, async (engine, sandbox, model) => {
+    await requireSameBase(run)
+    return work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options })
   })
 }
 

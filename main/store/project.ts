@@ -63,11 +63,8 @@ export function pathForRow({ folder }: Project, file: string): string {
   return relative(folder, file).split(sep).join('/')
 }
 
-/**
- * Removes files in `adapters/` and `checkpoints/` that no committed row names: what a killed process left.
- * @returns the removed paths, relative
- */
-export function sweepOrphans(project: Project): string[] {
+/** Files in `adapters/` and `checkpoints/` that no committed row names: what a killed process left. Relative paths. */
+export function orphansOf(project: Project): string[] {
   const named = all<{ path: string }>(project.db, 'SELECT path FROM models WHERE path IS NOT NULL UNION SELECT path FROM checkpoints').map(({ path }) => path)
   const isNamed = (file: string) => named.some((path) => file === path || file.startsWith(`${path}/`))
   const files = ['adapters', 'checkpoints'].flatMap((name) =>
@@ -75,7 +72,12 @@ export function sweepOrphans(project: Project): string[] {
       .filter((entry) => !entry.isDirectory())
       .map((entry) => pathForRow(project, join(entry.parentPath, entry.name))),
   )
-  const orphans = files.filter((file) => !isNamed(file)).sort()
+  return files.filter((file) => !isNamed(file)).sort()
+}
+
+/** Removes the orphans. @returns the removed paths, relative */
+export function sweepOrphans(project: Project): string[] {
+  const orphans = orphansOf(project)
   for (const file of orphans) rmSync(join(project.folder, file))
   return orphans
 }

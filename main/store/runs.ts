@@ -32,6 +32,11 @@ export function runOf(db: Database, id: string): Run | undefined {
   return row && fromRow(row)
 }
 
+/** Another configuration; the caller has seen to it that nothing done depends on what changes. */
+export function setConfig(db: Database, id: string, config: RunConfig): void {
+  run(db, 'UPDATE runs SET config = @config, seed = @seed WHERE id = @id', { id, config: toJson(config), seed: config.seed })
+}
+
 /** The base model was moved ("locate"); the caller has checked that its sha256 is the same. */
 export function relocateBase(db: Database, id: string, basePath: string): void {
   run(db, 'UPDATE runs SET base_path = @basePath WHERE id = @id', { id, basePath })

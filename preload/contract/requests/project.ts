@@ -1,7 +1,7 @@
 /** Projects: one folder each; one is open at a time. */
 import { z } from 'zod'
 import { Handle, count, fraction, moment, nothing } from './shapes.ts'
-import { RunSettings, RunSources } from './run.ts'
+import { RunSettings, RunSources, SettingsChange } from './run.ts'
 
 export const ProjectSummary = z.strictObject({
   /** Names the project in every request. */
@@ -55,7 +55,7 @@ export const projectRequests = {
       where,
       from: z.discriminatedUnion('kind', [
         /** `demo` runs in a few minutes; `ci` is the same in seconds. */
-        z.strictObject({ kind: z.literal('preset'), preset: z.enum(['demo', 'ci']), settings: RunSettings.partial().optional() }),
+        z.strictObject({ kind: z.literal('preset'), preset: z.enum(['demo', 'ci']), settings: SettingsChange.optional() }),
         z.strictObject({ kind: z.literal('settings'), settings: RunSettings, sources: RunSources }),
         /** A configuration file as the command line takes it. */
         z.strictObject({ kind: z.literal('file'), file: Handle }),

@@ -93,6 +93,12 @@ export type RunStatus = z.infer<typeof RunStatus>
 export const RunSettings = RunConfig.omit({ $schema: true, model: true, data: true, oracle: true })
 export type RunSettings = z.infer<typeof RunSettings>
 
+/** Some of the settings; a group that is named is replaced whole. Without defaults: what is left out stays as it is. */
+export const SettingsChange = z.strictObject(
+  Object.fromEntries(Object.entries(RunSettings.shape).map(([name, schema]) => [name, (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault ? schema.unwrap() : schema).optional()])),
+) as unknown as z.ZodType<{ [Name in keyof RunSettings]?: RunSettings[Name] | undefined }, { [Name in keyof z.input<typeof RunSettings>]?: z.input<typeof RunSettings>[Name] | undefined }>
+export type SettingsChange = z.infer<typeof SettingsChange>
+
 /** The files of a run, by handle. */
 export const RunSources = z.strictObject({
   model: Handle,
@@ -129,5 +135,5 @@ export const runRequests = {
   'run/resume': { params: z.strictObject({ key: IdempotencyKey }), result: Job },
   'run/settings': { params: nothing, result: SettingsView },
   /** Replaces whole groups. Refused while a job runs, and for what a stage has used already. */
-  'run/change': { params: z.strictObject({ settings: RunSettings.partial() }), result: SettingsView },
+  'run/change': { params: z.strictObject({ settings: SettingsChange }), result: SettingsView },
 }

@@ -1,0 +1,83 @@
+/** A project as files: how much room it takes, what can be made again, and copying, moving and deleting it whole. */
+import { cpSync, existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { DiskUse } from '../../preload/contract/requests/project.ts'
+import { type Project, databaseName, openProject, orphansOf, projectFolders, sweepOrphans } from '../store/project.ts'
+import { isProject } from './shelf.ts'
+
+type Part = DiskUse['parts'][number]['what']
+
+const isBackup = (name: string): boolean => name.startsWith(`${databaseName}.v`) && name.endsWith('.backup')
+const isOurs = (name: string): boolean => name.startsWith(databaseName) || name.startsWith('project.lock') || (projectFolders as readonly string[]).includes(name)
+
+function partOf(name: string): Part {
+  if (isBackup(name)) return 'backups'
+  if (name.startsWith(databaseName)) return 'database'
+  return (projectFolders as readonly string[]).includes(name) ? (name as (typeof projectFolders)[number]) : 'other'
+}
+
+export function diskUse(project: Project): DiskUse {
+  const parts = new Map<Part, { bytes: number; freeable: number }>()
+  const orphans = new Set(orphansOf(project).map((path) => join(project.folder, path)))
+  for (const name of readdirSync(project.folder)) {
+    const what = partOf(name)
+    const part = parts.get(what) ?? { bytes: 0, freeable: 0 }
+    for (const { path, bytes } of filesIn(join(project.folder, name))) {
+      part.bytes += bytes
+      if (what === 'backups' || orphans.has(path)) part.freeable += bytes
+    }
+    parts.set(what, part)
+  }
+  const { bavail, bsize } = statfsSync(project.folder)
+  const list = [...parts].map(([what, part]) => ({ what, ...part }))
+  return { bytes: list.reduce((sum, { bytes }) => sum + bytes, 0), parts: list, freeBytes: bavail * bsize }
+}
+
+/** Removes what no row names and the databases of older versions. */
+export function freeSpace(project: Project): void {
+  sweepOrphans(project)
+  for (const name of readdirSync(project.folder).filter(isBackup)) rmSync(join(project.folder, name))
+}
+
+/** Links count as themselves: what they lead to is not the project's. */
+function filesIn(path: string): { path: string; bytes: number }[] {
+  const stat = lstatSync(path)
+  if (!stat.isDirectory()) return [{ path, bytes: stat.size }]
+  return readdirSync(path).flatMap((name) => filesIn(join(path, name)))
+}
+
+/** Written beside its name and renamed, so that a half copy never looks like a project. */
+export function copyProject(from: string, to: string): void {
+  settle(from)
+  const partial = `${to}.partial`
+  rmSync(partial, { recursive: true, force: true })
+  cpSync(from, partial, { recursive: true, filter: (path) => !path.endsWith('project.lock') })
+  renameSync(partial, to)
+}
+
+export function moveProject(from: string, to: string): void {
+  settle(from)
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error // another disk: copy, then delete
+    copyProject(from, to)
+    deleteProject(from)
+  }
+}
+
+/** Only what Creamery put there; the folder itself goes when nothing else is in it. */
+export function deleteProject(folder: string): void {
+  settle(folder)
+  // The database last: interrupted, the rest is still a project that can be deleted again.
+  const names = readdirSync(folder).filter(isOurs).sort((a, b) => Number(a === databaseName) - Number(b === databaseName))
+  for (const name of names) rmSync(join(folder, name), { recursive: true })
+  if (readdirSync(folder).length === 0) rmdirSync(folder)
+}
+
+/** Proves that no other process works on it, and folds the write-ahead log into the database. @throws AppError */
+function settle(folder: string): void {
+  if (!existsSync(folder) || !isProject(folder)) throw new AppError('bad-arguments', `${folder} holds no Creamery project any more; take it off the list.`)
+  openProject(folder).close()
+}

@@ -1,0 +1,96 @@
+import { basename, dirname } from 'node:path'
+import { RunConfig } from '../../preload/contract/config.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { CheckedParams } from '../../preload/contract/requests.ts'
+import { type ConfigOverrides, loadConfig } from '../pipeline/config.ts'
+import { withNewRun } from '../pipeline/session.ts'
+import { settingsOf } from '../pipeline/settings.ts'
+import { type Project, openProject } from '../store/project.ts'
+import type { HandlersOf } from './handlers.ts'
+import { copyProject, deleteProject, diskUse, freeSpace, moveProject } from './project-files.ts'
+import type { Workbench } from './workbench.ts'
+
+export const projectHandlers: HandlersOf<'project'> = {
+  'project/list': ({ shelf }) => shelf.list(),
+  'project/current': (workbench) => workbench.current(),
+  'project/create': async (workbench, { name, where, from }) => {
+    const { shelf, places } = workbench
+    if (workbench.job) workbench.requireIdle()
+    const folder = shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))
+    await withNewRun(folder, configOf(workbench, from), { signal: new AbortController().signal, emit: () => {} }, async () => {})
+    return workbench.openProject(folder)
+  },
+  'project/open': (workbench, { project }) => workbench.openProject(workbench.places.pathOf(project)),
+  'project/close': (workbench) => {
+    workbench.closeProject()
+    return {}
+  },
+  'project/preset': (_, { preset }) => settingsOf({ config: loadConfig({ preset }) }),
+  'project/duplicate': (workbench, { project, name, where }) => {
+    const { shelf, places } = workbench
+    const [from, to] = [places.pathOf(project), shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))]
+    workbench.whileClosed(from, () => copyProject(from, to))
+    shelf.remember(to)
+    return shelf.summaryOf(to)
+  },
+  'project/move': (workbench, { project, name, where }) => {
+    const { shelf, places } = workbench
+    const from = places.pathOf(project)
+    const to = shelf.placeFor(name, where === undefined ? dirname(from) : places.pathOf(where))
+    const wasOpen = workbench.current()?.folder === from
+    workbench.whileClosed(from, () => moveProject(from, to))
+    shelf.forget(from)
+    shelf.remember(to)
+    if (wasOpen) workbench.openProject(to)
+    return shelf.summaryOf(to)
+  },
+  'project/delete': (workbench, { project, name }) => {
+    const folder = workbench.places.pathOf(project)
+    if (name !== basename(folder)) throw new AppError('bad-arguments', `The name typed is not the project's: type "${basename(folder)}" to delete it.`)
+    workbench.whileClosed(folder, () => deleteProject(folder))
+    workbench.shelf.forget(folder)
+    return {}
+  },
+  'project/forget': (workbench, { project }) => {
+    workbench.shelf.forget(workbench.places.pathOf(project))
+    workbench.events.publish({ kind: 'projects-changed' })
+    return {}
+  },
+  'project/disk': (workbench, { project }) => {
+    const folder = workbench.places.pathOf(project)
+    return workbench.current()?.folder === folder ? diskUse(workbench.project) : looking(folder, diskUse)
+  },
+  'project/free': (workbench) => {
+    workbench.requireIdleWriter()
+    freeSpace(workbench.project)
+    return diskUse(workbench.project)
+  },
+}
+
+/** Names of files as handles become paths here, and nowhere else. */
+function configOf({ places }: Workbench, from: CheckedParams<'project/create'>['from']): RunConfig {
+  switch (from.kind) {
+    case 'preset': return loadConfig({ preset: from.preset, overrides: from.settings as ConfigOverrides | undefined })
+    case 'file': return loadConfig({ file: places.pathOf(from.file) })
+    case 'settings': {
+      const { model, sft, sftLimit, prompts, promptsLimit, evaluation } = from.sources
+      return RunConfig.parse({
+        ...from.settings,
+        model: places.pathOf(model),
+        data: {
+          ...(sft !== null && { sft: places.pathOf(sft) }), sftLimit, prompts: places.pathOf(prompts), promptsLimit,
+          evaluation: evaluation.map(({ name, file, limit }) => ({ name, file: places.pathOf(file), limit })),
+        },
+      })
+    }
+  }
+}
+
+function looking<T>(folder: string, look: (project: Project) => T): T {
+  const project = openProject(folder, { readOnly: true })
+  try {
+    return look(project)
+  } finally {
+    project.close()
+  }
+}

@@ -1,0 +1,56 @@
+/** Every request comes through here: known channel, trusted sender, checked params; errors leave as values. */
+import { randomUUID } from 'node:crypto'
+import { AppError } from '../../preload/contract/errors.ts'
+import { type Reply, requests } from '../../preload/contract/requests.ts'
+import type { Answered, Handlers } from './handlers.ts'
+import { type Log, framesOf, quoted } from './log.ts'
+import type { Workbench } from './workbench.ts'
+
+export interface RouterOptions<Sender> {
+  readonly workbench: Workbench
+  readonly handlers: Handlers
+  /** Null, or why this sender may not ask (as a phrase for the log). */
+  readonly distrust: (sender: Sender) => string | null
+  readonly log: Log
+}
+
+/** Answers one request; never rejects. `name` and `params` are whatever arrived. */
+export type Answer<Sender> = (name: unknown, params: unknown, sender: Sender) => Promise<Reply<unknown>>
+
+export function createRouter<Sender>({ workbench, handlers, distrust, log }: RouterOptions<Sender>): Answer<Sender> {
+  return async (name, params, sender) => {
+    const refuse = (why: string, error: AppError): Reply<never> => {
+      log({ level: 'refused', message: why, details: { channel: quoted(name) } })
+      return failed(error)
+    }
+    const reason = distrust(sender)
+    if (reason !== null) return refuse(reason, new AppError('refused', 'This page may not talk to Creamery; open it again from where it was started.'))
+    if (!isAnswered(handlers, name)) return refuse('unknown channel', new AppError('bad-arguments', 'This version of Creamery does not know that request; reload the page.'))
+    const checked = requests[name].params.safeParse(params)
+    if (!checked.success) return refuse('malformed params', new AppError('bad-arguments', `The request ${name} is malformed: ${describeIssue(checked.error.issues[0])}.`))
+    try {
+      const handle = handlers[name] as (workbench: Workbench, params: unknown) => unknown
+      const value: unknown = await handle(workbench, checked.data)
+      // Strict on the way out as well: what the contract does not name never leaves.
+      return { ok: true, value: requests[name].result.parse(value) }
+    } catch (error) {
+      return failed(error instanceof AppError && error.code !== 'internal' ? error : noteFault(error, name, log))
+    }
+  }
+}
+
+const isAnswered = (handlers: Handlers, name: unknown): name is Answered => typeof name === 'string' && Object.hasOwn(handlers, name)
+const failed = ({ code, message: sentence }: AppError): Reply<never> => ({ ok: false, error: { code, sentence } })
+
+/** A fault of ours: the person gets a number, the log what belongs to it. */
+export function noteFault(error: unknown, where: string, log: Log): AppError {
+  const id = randomUUID().slice(0, 8)
+  log({ level: 'fault', message: `fault ${id} in ${where}`, details: { error: framesOf(error) } })
+  return new AppError('internal', `Creamery failed unexpectedly (fault ${id} in "${where}"); nothing committed is lost. Try again, and report what the log says of this fault.`, error)
+}
+
+/** Where and what, without the value: that may be a prompt. */
+function describeIssue(issue: { readonly path: readonly PropertyKey[]; readonly code?: string | undefined } | undefined): string {
+  const at = issue && issue.path.length > 0 ? `"${issue.path.map(String).join('.').slice(0, 100)}"` : 'it'
+  return `${at} is not what the contract says (${issue?.code ?? 'unknown'})`
+}

@@ -1,0 +1,215 @@
+/** What is going on in main: the open project, the one job, and the stream of events about both. */
+import { basename } from 'node:path'
+import type { Cursor, Snapshot } from '../../preload/contract/events.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
+import { AppError } from '../../preload/contract/errors.ts'
+import type { DeviceView, HostKind } from '../../preload/contract/requests/app.ts'
+import type { OpenedProject } from '../../preload/contract/requests/project.ts'
+import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run.ts'
+import { railOf } from '../pipeline/rail.ts'
+import { soleRun } from '../pipeline/session.ts'
+import { type Sandbox, startSandbox } from '../sandbox/host.ts'
+import { countPrompts } from '../store/browse.ts'
+import { type Iteration, iterationOf } from '../store/iterations.ts'
+import { type Project, openProject } from '../store/project.ts'
+import { type Run, runOf } from '../store/runs.ts'
+import { EventLog } from './event-log.ts'
+import { Job } from './job.ts'
+import type { Log } from './log.ts'
+import { Places } from './places.ts'
+import { Shelf, isProject } from './shelf.ts'
+
+export interface WorkbenchOptions {
+  readonly version: string
+  readonly host: HostKind
+  /** Where new projects go. */
+  readonly projectsFolder: string
+  /** What is remembered between starts. */
+  readonly stateFolder: string
+  /** Folders that a browser may look into; none where the host has dialogs. */
+  readonly roots: readonly string[]
+  /** The system's dialog, where the host has one. @returns a path, or null when cancelled */
+  readonly choose?: (what: 'folder' | 'file', title: string) => Promise<string | null>
+  readonly log: Log
+}
+
+interface Open {
+  readonly project: Project
+  readonly runId: string
+  /** Who holds the lock, as a sentence; null when we do. */
+  readonly readOnly: string | null
+}
+
+export class Workbench {
+  readonly options: WorkbenchOptions
+  readonly events = new EventLog()
+  readonly places: Places
+  readonly shelf: Shelf
+  #open: Open | null = null
+  #job: Job | null = null
+  #lastEnd: JobEnd | null = null
+  /** Answers to starts, by idempotency key: a repeat gets the first one. */
+  readonly #starts = new Map<string, JobView>()
+  #lastUntil: Stage | null = null
+  #sandbox: Sandbox | null = null
+  /** As the last probe found them. */
+  devices: Promise<DeviceView[]> | null = null
+
+  constructor(options: WorkbenchOptions) {
+    this.options = options
+    this.places = new Places(options.roots)
+    this.shelf = new Shelf({ ...options, places: this.places })
+  }
+
+  get job(): Job | null {
+    return this.#job
+  }
+
+  get lastEnd(): JobEnd | null {
+    return this.#lastEnd
+  }
+
+  /** For looks into files outside of a run; starts with the first call. */
+  get sandbox(): Sandbox {
+    return (this.#sandbox ??= startSandbox())
+  }
+
+  /** @throws AppError 'no-project' */
+  get project(): Project {
+    return this.#opened.project
+  }
+
+  /** The run of the open project, as it is configured now. @throws AppError 'no-project' */
+  get run(): Run {
+    const { project, runId } = this.#opened
+    return runOf(project.db, runId)!
+  }
+
+  /** @throws AppError 'no-project', 'bad-arguments' */
+  iteration(id: string): Iteration {
+    const iteration = iterationOf(this.project.db, id)
+    if (iteration?.runId !== this.run.id) throw new AppError('bad-arguments', `The run has no iteration ${id}; reload the page.`)
+    return iteration
+  }
+
+  /** Before anything is written. @throws AppError 'no-project', 'project-locked', 'busy' */
+  requireIdleWriter(): void {
+    this.requireWriter()
+    this.requireIdle()
+  }
+
+  /** @throws AppError 'no-project', 'project-locked' */
+  requireWriter(): void {
+    const { readOnly } = this.#opened
+    if (readOnly !== null) throw new AppError('project-locked', readOnly)
+  }
+
+  /** @throws AppError 'busy' */
+  requireIdle(): void {
+    if (this.#job) throw new AppError('busy', `${basename(this.project.folder)} is at work (${this.#job.view().title ?? 'starting'}); pause it first.`)
+  }
+
+  current(): OpenedProject | null {
+    if (!this.#open) return null
+    const { project, readOnly } = this.#open
+    const { iterations, rounds } = railOf(project.db, this.run)
+    const stages = iterations.flatMap((iteration) => iteration.stages)
+    const inAll = stages.length + (rounds + 1 - iterations.length) * (iterations.at(-1)?.stages.length ?? 0)
+    const done = stages.filter(({ status }) => status === 'done').length / inAll
+    return { ...this.shelf.summaryOf(project.folder), readOnly, model: basename(this.run.basePath), prompts: countPrompts(project.db, this.run.id), done }
+  }
+
+  /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */
+  openProject(folder: string): OpenedProject {
+    if (this.#open?.project.folder === folder) return this.current()!
+    if (this.#job) this.requireIdle()
+    if (!isProject(folder)) throw new AppError('bad-arguments', `${folder} holds no Creamery project; choose the folder of one.`)
+    const next = openWhatIsFree(folder)
+    this.closeProject()
+    this.#open = next
+    this.#lastEnd = null
+    this.shelf.remember(folder)
+    const opened = this.current()!
+    this.events.publish({ kind: 'project-opened', project: opened })
+    this.events.publish({ kind: 'projects-changed' })
+    return opened
+  }
+
+  /** @throws AppError 'busy' */
+  closeProject(): void {
+    if (!this.#open) return
+    this.requireIdle()
+    this.#open.project.close()
+    this.#open = null
+    this.events.publish({ kind: 'project-closed' })
+  }
+
+  /** Does something with a project's folder while nothing has it open, and opens it again if it was and still is there. */
+  whileClosed<T>(folder: string, work: () => T): T {
+    const wasOpen = this.#open?.project.folder === folder
+    if (wasOpen) this.closeProject()
+    try {
+      return work()
+    } finally {
+      if (wasOpen && isProject(folder)) this.openProject(folder)
+      this.events.publish({ kind: 'projects-changed' })
+    }
+  }
+
+  /** Starts the job; the same key again starts nothing. @throws AppError 'no-project', 'project-locked', 'busy' */
+  startJob(key: string, until: Stage | null): JobView {
+    const before = this.#starts.get(key)
+    if (before) return before
+    this.requireIdleWriter()
+    const job = new Job({ id: `job-${this.events.cursor.sequence + 1}`, project: this.project, run: this.run, until, events: this.events, log: this.options.log })
+    this.#job = job
+    this.#lastUntil = until
+    this.#lastEnd = null
+    this.#starts.set(key, job.view())
+    void job.ended.then((end) => {
+      this.#job = null
+      this.#lastEnd = end
+      this.events.publish({ kind: 'job-ended', end })
+    })
+    return job.view()
+  }
+
+  /** Goes on to where the last job was going. */
+  resumeJob(key: string): JobView {
+    return this.startJob(key, this.#lastUntil)
+  }
+
+  snapshot(): { cursor: Cursor; snapshot: Snapshot } {
+    return { cursor: this.events.cursor, snapshot: { project: this.current(), job: this.#job?.view() ?? null, lastEnd: this.#lastEnd } }
+  }
+
+  /** Stops the job at its next safe point, then closes everything. */
+  async close(): Promise<void> {
+    this.#job?.pause()
+    await this.#job?.ended
+    this.closeProject()
+    await this.#sandbox?.close()
+  }
+
+  get #opened(): Open {
+    if (!this.#open) throw new AppError('no-project', 'No project is open; open one or make a new one.')
+    return this.#open
+  }
+}
+
+function openWhatIsFree(folder: string): Open {
+  const open = (project: Project, readOnly: string | null): Open => {
+    try {
+      return { project, readOnly, runId: soleRun(project).id }
+    } catch (error) {
+      project.close()
+      throw error
+    }
+  }
+  try {
+    return open(openProject(folder), null)
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'project-locked') throw error
+    return open(openProject(folder, { readOnly: true }), error.message)
+  }
+}

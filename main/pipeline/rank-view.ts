@@ -1,0 +1,95 @@
+/** Rank for people: the stored set's view, every prompt's row, and what another choice would change, with no forward pass. */
+import type { RankChoice, RankPreview, RankView } from '../../preload/contract/requests/rank.ts'
+import { quantitiesOf } from '../cream/judges.ts'
+import { promptHeads } from '../store/browse.ts'
+import type { Database } from '../store/database.ts'
+import { rankingSetId } from '../store/ids.ts'
+import type { Iteration } from '../store/iterations.ts'
+import { type RankingSet, rankingSetOf } from '../store/rankings.ts'
+import type { Run } from '../store/runs.ts'
+import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, viewAgreement } from './agreement.ts'
+import { type JudgedPrompt, judgedPrompts, valuesBy } from './judged.ts'
+import { type Outcome, type Outcomes, chooseOutcomes, labellingOf, reasonToStop, storedOutcomes, viewLabels } from './labels.ts'
+
+/** An iteration as it was ranked. */
+export interface RankedIteration {
+  readonly set: RankingSet
+  readonly rule: RankingRule
+  readonly prompts: readonly MeasuredPrompt[]
+  /** Null before the stage `pair` is done. */
+  readonly outcomes: Outcomes | null
+}
+
+const measured = new WeakMap<readonly JudgedPrompt[], readonly MeasuredPrompt[]>()
+
+/** Null before the stage `rank` is done. */
+export function rankedIteration(db: Database, { id }: Iteration): RankedIteration | null {
+  const set = rankingSetOf(db, rankingSetId(id))
+  if (!set) return null
+  const rule = ruleOf(set)
+  const judged = judgedPrompts(db, set)
+  let prompts = measured.get(judged)
+  if (!prompts) measured.set(judged, (prompts = judged.map((prompt) => measurePrompt(prompt, rule))))
+  return { set, rule, prompts, outcomes: storedOutcomes(db, set.id) }
+}
+
+export function viewRanks(db: Database, run: Run, iteration: Iteration): RankView | null {
+  const ranked = rankedIteration(db, iteration)
+  if (!ranked) return null
+  const { set, rule, prompts, outcomes } = ranked
+  return { iterationId: iteration.id, setId: set.id, agreement: viewAgreement(set, rule, prompts), labels: viewLabels(db, iteration.id, run.config.method, outcomes) }
+}
+
+/** What another statistic, tolerance, rule or method would make of the stored scores. Reads only. */
+export function previewRanks(db: Database, run: Run, iteration: Iteration, ranked: RankedIteration, choice: RankChoice): RankPreview {
+  const { config } = run
+  const rule = chosenRule(ranked.rule, iteration, choice)
+  const prompts = rejudge(db, iteration, ranked, rule).map((prompt) => measurePrompt(prompt, rule))
+  const method = choice.method ?? config.method
+  const heads = promptHeads(db, run.id, iteration.t)
+  const label = (chosen: readonly MeasuredPrompt[], of: RankingRule, settings: RankChoice) => reasonToStop(() => {
+    const labelled = settings.method ?? config.method
+    // Outside rewards make the pairs, whatever the judges say.
+    if (labelled === 'oracle') return ranked.outcomes
+    const base = labellingOf(config, labelled, of.tolReward)
+    const { clamp = base.clamp, whenNull = base.whenNull, fixedConsistency = base.fixedConsistency } = settings
+    return chooseOutcomes(heads, chosen, { ...base, clamp, whenNull, fixedConsistency })
+  })
+  const { value: outcomes, stopped } = label(prompts, rule, choice)
+  const before = ranked.outcomes ?? label(ranked.prompts, ranked.rule, {}).value
+  return { agreement: viewAgreement(ranked.set, rule, prompts), labels: viewLabels(db, iteration.id, method, outcomes), changes: compare(before, outcomes), stopped }
+}
+
+function chosenRule(stored: RankingRule, { t }: Iteration, { statistic = stored.statistic, tieTolerance = 'stored', firstIterationRule }: RankChoice): RankingRule {
+  const tolerances = tieTolerance === 'stored' ? {} : { tolCurrent: tieTolerance, tolPrevious: tieTolerance, tolReward: tieTolerance }
+  if (t > 1 || firstIterationRule === undefined) return { ...stored, statistic, ...tolerances }
+  const { current: currentMeasure, previous: previousMeasure } = quantitiesOf(t, firstIterationRule)
+  return { ...stored, statistic, firstIterationRule, currentMeasure, previousMeasure, ...tolerances }
+}
+
+/** Another rule for iteration 1 lets the judges rank by other numbers. */
+function rejudge(db: Database, iteration: Iteration, { rule: stored, prompts }: RankedIteration, rule: RankingRule): readonly JudgedPrompt[] {
+  if (rule.currentMeasure === stored.currentMeasure && rule.previousMeasure === stored.previousMeasure) return prompts
+  const current = valuesBy(db, iteration.id, iteration.policyModelId, rule.currentMeasure)
+  const previous = valuesBy(db, iteration.id, iteration.previousModelId!, rule.previousMeasure)
+  return prompts.map((prompt) => ({ ...prompt, current: prompt.responses.map(({ id }) => current.get(id)!), previous: prompt.responses.map(({ id }) => previous.get(id)!) }))
+}
+
+/** C is compared to a billionth: the same mean summed in another order is the same. */
+function compare(before: Outcomes | null, after: Outcomes | null): RankPreview['changes'] {
+  const changes = { prompts: 0, gained: 0, lost: 0, otherSides: 0, otherLabel: 0 }
+  for (const id of new Set([...(before?.keys() ?? []), ...(after?.keys() ?? [])])) {
+    const change = changeOf(before?.get(id), after?.get(id))
+    if (!change) continue
+    changes.prompts++
+    changes[change]++
+  }
+  return changes
+}
+
+function changeOf(was: Outcome | undefined, is: Outcome | undefined): 'gained' | 'lost' | 'otherSides' | 'otherLabel' | null {
+  if (was?.kind !== 'pair') return is?.kind === 'pair' ? 'gained' : null
+  if (is?.kind !== 'pair') return 'lost'
+  if (was.chosenId !== is.chosenId || was.rejectedId !== is.rejectedId) return 'otherSides'
+  return Math.abs(was.label - is.label) > 1e-9 ? 'otherLabel' : null
+}

@@ -1,0 +1,117 @@
+/** Reading for people: windows on long lists, and the heads of rows without their heavy columns. */
+import type { FinishReason, PromptInput, SkipReason } from '../../preload/contract/domain.ts'
+import { all, get } from './database.ts'
+import type { Database } from './database.ts'
+
+/** A prompt without its tokens. */
+export interface PromptHead {
+  id: string
+  position: number
+  share: number
+  input: PromptInput
+  /** How many tokens it has. */
+  tokens: number
+  answer: string | null
+  task: string | null
+  skipReason: SkipReason | null
+}
+type PromptHeadRow = Omit<PromptHead, 'input'> & { input: string }
+
+const promptHead = 'id, position, share, input, length(token_ids) / 4 AS tokens, answer, task, skip_reason'
+
+/** One iteration's share, in file order, skipped ones included. */
+export function promptHeads(db: Database, runId: string, share: number): PromptHead[] {
+  return all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE run_id = @runId AND share = @share ORDER BY position`, { runId, share }).map(fromRow)
+}
+
+export function promptHeadOf(db: Database, id: string): PromptHead | undefined {
+  const row = get<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE id = @id`, { id })
+  return row && fromRow(row)
+}
+
+export interface PromptWindow {
+  readonly runId: string
+  readonly share: number
+  /** Only this task's. */
+  readonly task: string | null
+  readonly offset: number
+  readonly limit: number
+}
+
+/** A window on one iteration's share, in file order. */
+export function promptPage(db: Database, { runId, share, task, offset, limit }: PromptWindow): { rows: PromptHead[]; total: number } {
+  const filter = 'run_id = @runId AND share = @share AND (@task IS NULL OR task = @task)'
+  const rows = all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE ${filter} ORDER BY position LIMIT @limit OFFSET @offset`, { runId, share, task, offset, limit })
+  return { rows: rows.map(fromRow), total: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE ${filter}`, { runId, share, task })!.total }
+}
+
+/** Every task name among a run's prompts. */
+export function tasksOf(db: Database, runId: string): string[] {
+  return all<{ task: string }>(db, 'SELECT DISTINCT task FROM prompts WHERE run_id = @runId AND task IS NOT NULL ORDER BY task', { runId }).map(({ task }) => task)
+}
+
+export function countPrompts(db: Database, runId: string): number {
+  return get<{ total: number }>(db, 'SELECT count(*) AS total FROM prompts WHERE run_id = @runId', { runId })!.total
+}
+
+/** A response without its text and tokens. */
+export interface ResponseHead {
+  id: string
+  promptId: string
+  position: number
+  /** Completion tokens. */
+  tokens: number
+  finishReason: FinishReason
+  isCorrect: boolean | null
+}
+export type ResponseText = ResponseHead & { text: string }
+type ResponseRow<T extends ResponseHead> = Omit<T, 'isCorrect'> & { isCorrect: number | null }
+
+const responseHead = 'id, prompt_id, position, length(token_ids) / 4 AS tokens, finish_reason, is_correct'
+
+/** All of an iteration, by prompt and position. */
+export function responseHeads(db: Database, iterationId: string): ResponseHead[] {
+  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = @iterationId ORDER BY prompt_id, position`, { iterationId }).map(withCorrectness)
+}
+
+/** One prompt's responses in one iteration, by position. */
+export function responseTexts(db: Database, iterationId: string, promptId: string): ResponseText[] {
+  return all<ResponseRow<ResponseText>>(db, `SELECT ${responseHead}, text FROM responses WHERE iteration_id = @iterationId AND prompt_id = @promptId ORDER BY position`, { iterationId, promptId }).map(withCorrectness)
+}
+
+export interface SampleFigures {
+  responses: number
+  /** Prompts with at least one response. */
+  prompts: number
+  /** Ended by length. */
+  truncated: number
+  /** Null without responses. */
+  meanTokens: number | null
+  /** Distinct texts over all prompts. */
+  distinct: number
+  /** Right ones, and those with a known answer. */
+  correct: number
+  known: number
+}
+
+export function sampleFigures(db: Database, iterationId: string): SampleFigures {
+  return get(db, sampleFiguresSql, { iterationId })!
+}
+
+const sampleFiguresSql = `
+  SELECT count(*) AS responses, count(DISTINCT prompt_id) AS prompts, coalesce(sum(finish_reason = 'length'), 0) AS truncated, avg(length(token_ids) / 4) AS mean_tokens,
+    coalesce(sum(is_correct), 0) AS correct, count(is_correct) AS known,
+    (SELECT count(*) FROM (SELECT DISTINCT prompt_id, text FROM responses WHERE iteration_id = @iterationId)) AS "distinct"
+  FROM responses WHERE iteration_id = @iterationId`
+
+/** How many standing verdicts each judged prompt of a run has. */
+export function verdictCounts(db: Database, runId: string): Map<string, number> {
+  return new Map(all<{ promptId: string; verdicts: number }>(db, verdictCountsSql, { runId }).map(({ promptId, verdicts }) => [promptId, verdicts]))
+}
+
+const verdictCountsSql = `
+  SELECT v.prompt_id, count(*) AS verdicts FROM verdicts v JOIN prompts p ON p.id = v.prompt_id
+  WHERE p.run_id = @runId AND v.verdict IS NOT NULL AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undone_of = v.id) GROUP BY v.prompt_id`
+
+const fromRow = (row: PromptHeadRow): PromptHead => ({ ...row, input: JSON.parse(row.input) as PromptInput })
+const withCorrectness = <T extends ResponseHead>(row: ResponseRow<T>): T => ({ ...row, isCorrect: row.isCorrect === null ? null : row.isCorrect === 1 }) as T
