@@ -31,7 +31,7 @@ async function serve({ port, root, projects }: ServeOptions): Promise<void> {
   await new Promise<void>((end) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => end())
   })
-  process.stdin.unref()
+  process.stdin.pause() // a terminal that is listened to would keep the process
   await host.close()
   await workbench.close()
 }

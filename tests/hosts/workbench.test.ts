@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EventMessage } from '../../preload/contract/events.ts'
+import type { Params } from '../../preload/contract/requests.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import { Page, type TestHost, openTestHost } from './client.ts'
 
@@ -38,11 +39,10 @@ describe('before there is a project', () => {
 
 describe('the demo, from a click to the ranking', () => {
   let project: OpenedProject
-  const listening = (): ReturnType<Page['listen']> => page.listen()
   let events: ReturnType<Page['listen']>
 
   beforeAll(async () => {
-    events = listening()
+    events = page.listen()
     await events.firstMessage()
     project = await page.ask('project/create', { name: 'My demo', from: { kind: 'preset', ...small } })
   })
@@ -148,12 +148,40 @@ describe('the demo, from a click to the ranking', () => {
     expect((await page.ask('evaluation/report', {})).map(({ model, tasks: figures }) => [model, Object.keys(figures).length])).toEqual([['M0', 5], ['M1', 5]])
   })
 
+  it('previews other ways of ranking from stored scores, and what is stored changes nothing', async () => {
+    const iterationId = 'run1.i1'
+    const before = await page.ask('rank/preview', { iterationId, choice: {} })
+    expect(before.changes.prompts).toBe(0)
+    const { id } = await page.ask('run/start', { key: 'to-the-pairs', until: 'pair' })
+    await events.until('job-ended', ({ event }) => event.kind === 'job-ended' && event.end.jobId === id)
+
+    const { labels, agreement } = (await page.ask('rank/view', { iterationId }))!
+    expect(labels).toEqual(before.labels) // the preview was what the stage then did
+    const { total, rows } = await page.ask('pair/list', { iterationId, limit: 200 })
+    expect(total).toBe(labels.pairs)
+    expect(rows.every(({ margin, chosen, rejected }) => margin > 0 && chosen.text !== rejected.text)).toBe(true)
+    const preview = (choice: Params<'rank/preview'>['choice']) => page.ask('rank/preview', { iterationId, choice })
+    expect(await preview({})).toEqual({ agreement, labels, changes: { prompts: 0, gained: 0, lost: 0, otherSides: 0, otherLabel: 0 }, stopped: null })
+
+    const srlm = await preview({ method: 'srlm' })
+    expect(srlm.labels).toMatchObject({ meanLabel: 1, reversed: 0 })
+    expect(srlm.changes).toEqual({ prompts: rows.filter(({ consistency }) => consistency !== 1).length, gained: 0, lost: 0, otherSides: 0, otherLabel: rows.filter(({ consistency }) => consistency !== 1).length })
+    const tied = await preview({ tieTolerance: 1000 })
+    expect(tied.stopped).toContain('No prompt has a consistency')
+    expect(tied.agreement).toMatchObject({ meanConsistency: null, chance: null })
+    expect(tied.changes).toMatchObject({ prompts: labels.pairs, lost: labels.pairs })
+    const reference = await preview({ firstIterationRule: 'reference-code', statistic: 'tau-a' })
+    expect(reference.agreement).toMatchObject({ statistic: 'tau-a', firstIterationRule: 'reference-code', current: { measure: 'log-ratio' }, previous: { measure: 'mean-logps' } })
+    expect(reference.agreement.meanConsistency).toBeLessThan(agreement.meanConsistency!)
+    expect((await page.ask('rank/view', { iterationId }))!.agreement).toEqual(agreement)
+  })
+
   it('is duplicated, moved, measured and deleted by name', async () => {
     const copy = await page.ask('project/duplicate', { project: project.handle, name: 'Copy' })
     expect((await page.ask('project/current', {}))!.name).toBe('My demo')
     const opened = await page.ask('project/open', { project: copy.handle })
     expect(opened).toMatchObject({ name: 'Copy', prompts: 96 })
-    expect((await page.ask('run/status', {})).next).toMatchObject({ t: 1, stage: 'pair' })
+    expect((await page.ask('run/status', {})).next).toMatchObject({ t: 1, stage: 'audit' })
     const moved = await page.ask('project/move', { project: copy.handle, name: 'Moved' })
     expect((await page.ask('project/list', {})).map(({ name }) => name)).toEqual(['Moved', 'My demo'])
     const { bytes, parts } = await page.ask('project/disk', { project: moved.handle })
