@@ -11,8 +11,8 @@ import { type Rounds, type Sizes, countFlops, measureSampling, measureScoring, m
 import { type BenchModel, type ShapeName, shapes, writeRandomModel } from './model.ts'
 
 const sizesOf: Readonly<Record<ShapeName, Sizes>> = {
-  'smollm2-135m': { gemm: { edge: 1024, repeats: 160 }, rounds: 12, length: 256, completion: 128, scored: 8, sampled: { rounds: 4, rows: 32, prompt: 64, context: 256 } },
-  tiny: { gemm: { edge: 128, repeats: 8 }, rounds: 2, length: 32, completion: 16, scored: 4, sampled: { rounds: 1, rows: 4, prompt: 16, context: 32 } },
+  'smollm2-135m': { gemm: { edge: 1024, repeats: 160 }, rounds: 12, length: 256, completion: 128, scored: 8, sampled: { rounds: 4, prompts: 8, responses: 4, prompt: 64, context: 256 } },
+  tiny: { gemm: { edge: 128, repeats: 8 }, rounds: 2, length: 32, completion: 16, scored: 4, sampled: { rounds: 1, prompts: 2, responses: 2, prompt: 16, context: 32 } },
 }
 
 export interface Report {

@@ -23,7 +23,7 @@ export interface Sizes {
   readonly length: number
   readonly completion: number
   readonly scored: number
-  readonly sampled: { readonly rounds: number; readonly rows: number; readonly prompt: number; readonly context: number }
+  readonly sampled: { readonly rounds: number; readonly prompts: number; readonly responses: number; readonly prompt: number; readonly context: number }
 }
 
 type Engine = EngineHost<EngineCalls>
@@ -56,15 +56,16 @@ export async function measureScoring(model: BenchModel, sizes: Sizes): Promise<R
   return withEngine(async (engine) => ({ ...(await interleave(engine, sizes, sizes.rounds, () => engine.call('score', { ...place, models, sequences, shape }))), ...work }))
 }
 
-/** Whole batches of responses, prefill included; every row runs to the end of its context. */
+/** Whole batches, several responses to each prompt as in a run, prefill included; every row runs to the end of its context. */
 export async function measureSampling(model: BenchModel, sizes: Sizes): Promise<Rounds & { newTokens: number }> {
-  const { rounds, rows, prompt, context } = sizes.sampled
+  const { rounds, prompts, responses, prompt, context } = sizes.sampled
+  const rows = prompts * responses
   const maxNewTokens = context - prompt
   const params = {
     ...place, model: { folder: model.folder, adapter: model.adapter },
-    prompts: Array.from({ length: rows }, (_, row) => makeTokens(model.config, prompt, row)),
-    rows: Array.from({ length: rows }, (_, row) => ({ prompt: row, key: [row, 0] })),
-    shape: { rows, prompts: rows, promptLength: prompt, capacity: context },
+    prompts: Array.from({ length: prompts }, (_, i) => makeTokens(model.config, prompt, i)),
+    rows: Array.from({ length: rows }, (_, row) => ({ prompt: Math.floor(row / responses), key: [row, 0] })),
+    shape: { rows, prompts, promptLength: prompt, capacity: context },
     seed: 1, samplingTemperature: 0.8, topP: 0.95, topK: 0, maxNewTokens, eosIds: [], stream: false,
   }
   return withEngine(async (engine) => {
