@@ -37,7 +37,7 @@ export const historyHandlers: HandlersOf<'history'> = {
       consistencies: consistencies.map(({ setId, agreement, consistency, nullReason }) => ({ setId, iterationId: setOf(setId).iterationId, statistic: setOf(setId).statistic, agreement, consistency, nullReason })),
       pairs: pairs.map(({ setId, chosenId, rejectedId, margin, consistency }) => ({ setId, iterationId: setOf(setId).iterationId, chosenId, rejectedId, margin, consistency })),
       skips: skips.map(({ setId, reason }) => ({ setId, iterationId: setOf(setId).iterationId, reason })),
-      verdicts: standingVerdictsOf(db, promptId).flatMap(({ responseAId, responseBId, verdict, annotator, criterion, elapsedMs, createdAt }) => (verdict === null ? [] : [{ responseAId, responseBId, verdict, annotator, criterion, elapsedMs, createdAt }])),
+      verdicts: standingVerdictsOf(db, promptId).flatMap(({ responseAId, responseBId, verdict, note, annotator, criterion, elapsedMs, createdAt }) => (verdict === null ? [] : [{ responseAId, responseBId, verdict, note, annotator, criterion, elapsedMs, createdAt }])),
     }
   },
 }

@@ -40,7 +40,8 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   },
 }
 
-function rankedOf(workbench: Workbench, iterationId: string): { iteration: Iteration; ranked: RankedIteration } {
+/** @throws AppError 'bad-arguments' before the stage `rank` is done */
+export function rankedOf(workbench: Workbench, iterationId: string): { iteration: Iteration; ranked: RankedIteration } {
   const iteration = workbench.iteration(iterationId)
   const ranked = rankedIteration(workbench.project.db, iteration)
   if (!ranked) throw new AppError('bad-arguments', `Iteration ${iteration.t} is not ranked yet; carry the run on through its stage "rank".`)

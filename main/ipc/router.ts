@@ -1,8 +1,8 @@
 /** Every request comes through here: known channel, trusted sender, checked params; errors leave as values. */
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../preload/contract/errors.ts'
-import { type Reply, requests } from '../../preload/contract/requests.ts'
-import type { Answered, Handlers } from './handlers.ts'
+import { type Reply, type RequestName, requests } from '../../preload/contract/requests.ts'
+import type { Handlers } from './handlers.ts'
 import { type Log, framesOf, quoted } from './log.ts'
 import type { Workbench } from './workbench.ts'
 
@@ -25,7 +25,7 @@ export function createRouter<Sender>({ workbench, handlers, distrust, log }: Rou
     }
     const reason = distrust(sender)
     if (reason !== null) return refuse(reason, new AppError('refused', 'This page may not talk to Creamery; open it again from where it was started.'))
-    if (!isAnswered(handlers, name)) return refuse('unknown channel', new AppError('bad-arguments', 'This version of Creamery does not know that request; reload the page.'))
+    if (!isRequestName(name)) return refuse('unknown channel', new AppError('bad-arguments', 'This version of Creamery does not know that request; reload the page.'))
     const checked = requests[name].params.safeParse(params)
     if (!checked.success) return refuse('malformed params', new AppError('bad-arguments', `The request ${name} is malformed: ${describeIssue(checked.error.issues[0])}.`))
     try {
@@ -39,7 +39,7 @@ export function createRouter<Sender>({ workbench, handlers, distrust, log }: Rou
   }
 }
 
-const isAnswered = (handlers: Handlers, name: unknown): name is Answered => typeof name === 'string' && Object.hasOwn(handlers, name)
+const isRequestName = (name: unknown): name is RequestName => typeof name === 'string' && Object.hasOwn(requests, name)
 const failed = ({ code, message: sentence }: AppError): Reply<never> => ({ ok: false, error: { code, sentence } })
 
 /** A fault of ours: the person gets a number, the log what belongs to it. */

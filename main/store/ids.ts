@@ -22,6 +22,9 @@ export const responseId = (iterationId: string, promptPosition: number, position
 /** `run1.i2.set0`; another statistic or tolerance is another set of the same iteration. */
 export const rankingSetId = (iterationId: string, n = 0) => `${iterationId}.set${n}`
 
+/** `run1.i2.set0.audit1`, counted from 1 within a set. */
+export const auditId = (setId: string, n: number) => `${setId}.audit${n}`
+
 /** `run1.M1.sums.greedy.strict` */
 export const evaluationId = (modelId: string, task: string, decoding: string, scorer: string) => `${modelId}.${task}.${decoding}.${scorer}`
 

@@ -7,10 +7,14 @@ export interface Verdict {
   promptId: string
   responseAId: string
   responseBId: string
-  /** The better side; null in an undo. */
-  verdict: 'a' | 'b' | 'tie' | 'unsure' | null
+  /** The better side, neither, no answer, a broken pair; null in an undo. */
+  verdict: 'a' | 'b' | 'tie' | 'skip' | 'flag' | null
   /** The verdict this row takes back. */
   undoneOf: number | null
+  /** The session and its showing; null outside of one. */
+  auditId: string | null
+  showing: number | null
+  note: string | null
   annotator: string
   criterion: string
   idempotencyKey: string
@@ -18,20 +22,26 @@ export interface Verdict {
   elapsedMs: number
   createdAt: string
 }
-export type NewVerdict = Omit<Verdict, 'id' | 'createdAt'>
+type InSession = 'auditId' | 'showing' | 'note'
+export type NewVerdict = Omit<Verdict, 'id' | 'createdAt' | InSession> & Partial<Pick<Verdict, InSession>>
 
-/** The row's id; the same request again (by its key) adds nothing. @throws SqliteError when the verdict is undone already */
+/** The row's id; the same request again (by its key) adds nothing. @throws SqliteError when the verdict is undone or the showing judged already, or the session closed */
 export function insertVerdict(db: Database, row: NewVerdict): number {
   return inTransaction(db, () => {
     run(
       db,
-      `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, annotator, criterion, idempotency_key, elapsed_ms)
-       VALUES (@promptId, @responseAId, @responseBId, @verdict, @undoneOf, @annotator, @criterion, @idempotencyKey, @elapsedMs)
+      `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, audit_id, showing, note, annotator, criterion, idempotency_key, elapsed_ms)
+       VALUES (@promptId, @responseAId, @responseBId, @verdict, @undoneOf, @auditId, @showing, @note, @annotator, @criterion, @idempotencyKey, @elapsedMs)
        ON CONFLICT (idempotency_key) DO NOTHING`,
-      { ...row },
+      { auditId: null, showing: null, note: null, ...row },
     )
     return get<{ id: number }>(db, 'SELECT id FROM verdicts WHERE idempotency_key = @key', { key: row.idempotencyKey })!.id
   })
+}
+
+/** What a request wrote, if it did: a verdict or an undo. */
+export function verdictByKey(db: Database, key: string): Verdict | undefined {
+  return get(db, 'SELECT * FROM verdicts WHERE idempotency_key = @key', { key })
 }
 
 /** All rows about a prompt, undone ones and undos included, in the order given. */

@@ -7,7 +7,7 @@ import { backupOf, migrationsFolder } from '../../main/store/migrate.ts'
 import { modelsOf } from '../../main/store/models.ts'
 import { insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
 
-const newest = 1
+const newest = 2
 
 function open(file: string, options: Parameters<typeof openDatabase>[1] = {}): Database {
   const db = openDatabase(file, options)

@@ -32,37 +32,54 @@ export const AuditSession = z.strictObject({
   iterationId: Id,
   criterion: z.string(),
   annotator: z.string(),
-  /** A share of agreement, in (0, 1), that the gate demands. */
+  /** The share of agreement, in (0, 1), that the gate demands. */
   line: fraction,
   open: z.boolean(),
   progress: AuditProgress,
 })
 export type AuditSession = z.infer<typeof AuditSession>
 
-const Estimate = z.strictObject({ value: fraction.nullable(), low: fraction.nullable(), high: fraction.nullable(), pairs: count })
+/** A share with its 95 % interval. */
+export const Estimate = z.strictObject({ rate: fraction, low: fraction, high: fraction, n: count, designEffect: z.number() })
+export type Estimate = z.infer<typeof Estimate>
 
+/** Null where nothing was decided that the figure could rest on. */
 export const AuditReport = z.strictObject({
   session: Id,
-  /** Verdicts by what they say of the judge's label. */
-  counts: z.strictObject({ agree: count, disagree: count, tie: count, skip: count, flag: count, tooFast: count }),
-  /** Over all pairs, weighted by inclusion probability (Hájek), and the random control's plain figure beside it. */
-  agreement: Estimate,
-  control: Estimate,
+  /** All pairs of the iteration, and those drawn. */
+  population: count,
+  planned: count,
+  /** First showings by what the verdict says of the judge's label. */
+  outcomes: z.strictObject({ agree: count, disagree: count, tie: count, skip: count, flag: count }),
+  /** agree / (agree + disagree) over all pairs, weighted by inclusion probability (Hájek); the random control's plain figure beside it. */
+  agreement: Estimate.nullable(),
+  control: Estimate.nullable(),
   /** Cohen's κ on displayed sides. */
   kappa: z.number().nullable(),
-  leftChosen: Estimate,
-  longerWins: Estimate,
-  /** Hidden repeats with sides swapped. */
-  selfAgreement: Estimate,
-  /** Of C: by bucket the mean C, and the share of verdicts that agree with the label. */
-  reliability: z.array(z.strictObject({ low: fraction, high: fraction, meanConsistency: fraction.nullable(), agreement: fraction.nullable(), pairs: count })),
-  gate: z.strictObject({ verdict: z.enum(['passed', 'failed', 'undecided']), line: fraction, morePairs: count.nullable() }),
+  /** How often the person chose the side shown first; ½ without bias. */
+  firstSide: Estimate.nullable(),
+  /** Of pairs that differ in length. */
+  longerWins: z.strictObject({ person: Estimate.nullable(), judge: Estimate.nullable() }),
+  /** On hidden repeats with the sides swapped. */
+  selfAgreement: Estimate.nullable(),
+  undecidedRepeats: count,
+  /** Verdicts under 500 ms. */
+  hasty: count,
+  /** Of C, lowest first: is it the chance that the label is right? */
+  reliability: z.array(z.strictObject({ from: fraction, to: fraction, meanConsistency: fraction, agreement: Estimate })),
+  /** Rewards against known answers over all prompts that have one, audited or not. */
+  rewardAccuracy: z.strictObject({ accuracy: fraction.nullable(), pairs: count, ties: count, prompts: count }).nullable(),
+  /** `more` pairs to audit until the interval leaves the line, if the rates so far hold. */
+  gate: z.discriminatedUnion('state', [
+    z.strictObject({ state: z.enum(['passed', 'failed']) }),
+    z.strictObject({ state: z.literal('undecided'), more: count.nullable() }),
+  ]),
 })
 export type AuditReport = z.infer<typeof AuditReport>
 
 export const auditRequests = {
   'audit/start': {
-    params: z.strictObject({ key: IdempotencyKey, iterationId: Id, pairs: z.int().min(1).max(1000), annotator: z.string().trim().min(1).max(80), criterion: z.string().trim().min(1).max(500), line: fraction.default(0.6) }),
+    params: z.strictObject({ key: IdempotencyKey, iterationId: Id, pairs: z.int().min(1).max(1000), annotator: z.string().trim().min(1).max(80), criterion: z.string().trim().min(1).max(500), line: z.number().gt(0).lt(1).default(0.6) }),
     result: AuditSession,
   },
   /** The sessions of an iteration, newest first. */

@@ -29,7 +29,7 @@ export const PromptHistoryView = z.strictObject({
   pairs: z.array(z.strictObject({ setId: Id, iterationId: Id, chosenId: Id, rejectedId: Id, margin: z.number(), consistency: fraction })),
   skips: z.array(z.strictObject({ setId: Id, iterationId: Id, reason: SkipReason })),
   /** Those that stand. */
-  verdicts: z.array(z.strictObject({ responseAId: Id, responseBId: Id, verdict: z.enum(['a', 'b', 'tie', 'unsure']), annotator: z.string(), criterion: z.string(), elapsedMs: count, createdAt: moment })),
+  verdicts: z.array(z.strictObject({ responseAId: Id, responseBId: Id, verdict: z.enum(['a', 'b', 'tie', 'skip', 'flag']), note: z.string().nullable(), annotator: z.string(), criterion: z.string(), elapsedMs: count, createdAt: moment })),
 })
 export type PromptHistoryView = z.infer<typeof PromptHistoryView>
 
