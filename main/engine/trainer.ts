@@ -6,6 +6,7 @@ import { type AdamWScalars, adamwGraph, adamwInPlace, adamwScalars, clipFactor, 
 import { trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import { type Lora, type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
+import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CallContext } from './dispatch.ts'
 import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
@@ -28,12 +29,8 @@ export async function startTraining(params: TrainingParams): Promise<TrainingSta
   const spec = { config: model.config, weights: model.specs, lora, headChunk: headChunkFor(model.config.vocabSize) }
   const trainable = trainableTensors(spec)
 
-  const fill = async (make: (one: TensorSpec) => Float32Array): Promise<Tensors> => {
-    const made: Record<string, DeviceTensor> = {}
-    for (const one of trainable) made[one.name] = await upload(tensor('float32', one.shape, make(one)), device)
-    return made
-  }
-  const zeros = (): Promise<Tensors> => fill(({ shape }) => new Float32Array(sizeOf(shape)))
+  const fill = (make: (one: TensorSpec) => Float32Array): Promise<Tensors> => fillAll(trainable, device, make)
+  const zeros = (): Promise<Tensors> => fillAll(trainable, device, zerosOf)
   const start = async (): Promise<Tensors> => {
     if (!lora) return model.tensors
     if (from === null) return fill((one) => initialLora(one, params.seed))
@@ -51,10 +48,19 @@ export async function startTraining(params: TrainingParams): Promise<TrainingSta
     m: saved ? await fill(({ name }) => saved.m.get(name)!) : await zeros(),
     v: saved ? await fill(({ name }) => saved.v.get(name)!) : await zeros(),
     sums: await zeros(),
+    settled: true,
     step: saved?.step ?? 0,
   }
   return { trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0), step: current.step }
 }
+
+async function fillAll(specs: readonly TensorSpec[], device: Device, make: (one: TensorSpec) => Float32Array): Promise<Tensors> {
+  const made: Record<string, DeviceTensor> = {}
+  for (const one of specs) made[one.name] = await upload(tensor('float32', one.shape, make(one)), device)
+  return made
+}
+
+const zerosOf = ({ shape }: TensorSpec): Float32Array => new Float32Array(sizeOf(shape))
 
 const describe = ({ r, alpha, targets }: Lora): string => `r ${r}, alpha ${alpha} and adapts ${[...targets].sort().join(', ')}`
 
@@ -78,11 +84,16 @@ export async function trainStep({ microBatches, learningRate }: TrainStepParams,
   if (totalTokens === 0) throw new Error('there is no completion token in this step')
   if (!(learningRate >= 0 && learningRate < Infinity)) throw new AppError('bad-config', `The learning rate of step ${training.step + 1} is ${learningRate}; choose a number from 0 on.`)
   const totalPairs = microBatches.reduce((sum, batch) => sum + batch.sequences.length / 2, 0)
+  if (!training.settled) {
+    disposeAll({ tensors: training.sums })
+    training.sums = await fillAll(training.trainable, training.place.device, zerosOf)
+  }
+  training.settled = false
   let loss = 0
   const pairs: PairMetrics[] = []
-  for (const [i, batch] of microBatches.entries()) {
+  for (const batch of microBatches) {
     signal.throwIfAborted()
-    const result = await accumulate(training, batch, i > 0, training.params.objective.kind === 'sft' ? 1 / totalTokens : 1 / totalPairs)
+    const result = await accumulate(training, batch, training.params.objective.kind === 'sft' ? 1 / totalTokens : 1 / totalPairs)
     loss += result.loss
     pairs.push(...result.pairs)
   }
@@ -92,18 +103,19 @@ export async function trainStep({ microBatches, learningRate }: TrainStepParams,
     throw new AppError('method-stopped', `Training stopped before step ${training.step + 1}: the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not a number. The last checkpoint is good; lower the learning rate and resume.`)
   }
   await update(training, learningRate, gradNorm)
+  training.settled = true
   return { step: training.step, loss, gradNorm, tokens: totalTokens, pairs }
 }
 
 const completionTokens = ({ sequences }: MicroBatch): number => sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0)
 
-async function accumulate({ params, place, spec, trainable, values, sums }: Training, batch: MicroBatch, carry: boolean, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
+async function accumulate({ params, place, spec, trainable, values, sums }: Training, batch: MicroBatch, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
   const { objective } = params
   const { sequences, shape } = batch
   // Asked for anew each time: scoring other models in between may have put the shared one out of memory.
   const frozen = spec.lora ? (await loadModel(params.folder, place.device)).tensors : {}
   const session = await sessionFor(['train', spec.config, spec.lora, objective, shape, spec.headChunk], place, () => trainingGraph(spec, objective, shape))
-  const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape), carry: scalar(carry ? 1 : 0) }
+  const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape) }
   const fetches: Record<string, DeviceTensor | null> = { loss: null }
   for (const { name } of trainable) {
     feeds[`sum.${name}`] = sums[name]!
@@ -165,6 +177,6 @@ async function update(training: Training, learningRate: number, gradNorm: number
     }
     const session = await sessionFor(['adamw', shape, optimiser.beta1, optimiser.beta2, optimiser.epsilon], place, () => adamwGraph(shape, optimiser))
     const feeds = Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, scalar(value)]))
-    await session.run({ param, m: mean, v: variance, grad, ...feeds }, { param_out: param, m_out: mean, v_out: variance })
+    await session.run({ param, m: mean, v: variance, grad, ...feeds }, { param_out: param, m_out: mean, v_out: variance, grad_out: grad })
   }
 }

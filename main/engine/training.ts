@@ -15,7 +15,9 @@ export interface Training {
   readonly values: Tensors
   readonly m: Tensors
   readonly v: Tensors
-  readonly sums: Tensors
+  sums: Tensors
+  /** The sums are zero: no step is under way, or was broken off. */
+  settled: boolean
   /** Optimiser steps taken. */
   step: number
 }

@@ -12,7 +12,7 @@ export interface AdamW {
 
 /**
  * One update of one tensor. Feeds: param, m, v, grad, and the scalars of `adamwScalars`. Writes param, m, v in place
- * (outputs param_out, m_out, v_out).
+ * (outputs param_out, m_out, v_out), and zeros over grad (grad_out), which the next step's gradients add to.
  *   g = clip·grad;  m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  p ← p·keep − rate·m / (√v·spread + ε)
  */
 export function adamwGraph(shape: Shape, { beta1, beta2, epsilon }: AdamW, float: 'float32' | 'float64' = 'float32'): Graph {
@@ -26,6 +26,7 @@ export function adamwGraph(shape: Shape, { beta1, beta2, epsilon }: AdamW, float
   b.output('param_out', b.sub(b.mul(param, keep), change))
   b.output('m_out', mNext)
   b.output('v_out', vNext)
+  b.output('grad_out', b.scale(vNext, 0)) // by way of v, so that the gradient is read before it is overwritten where it lies
   return schedule(b.graph())
 }
 
@@ -42,6 +43,7 @@ export function adamwInPlace(param: Float32Array, m: Float32Array, v: Float32Arr
     v[i] = vNext
     param[i] = keep * param[i]! - (rate * mNext) / (spread * Math.sqrt(vNext) + epsilon)
   }
+  grad.fill(0)
 }
 
 export type AdamWScalars = Readonly<Record<'clip' | 'keep' | 'rate' | 'spread', number>>

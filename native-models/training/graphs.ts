@@ -60,10 +60,9 @@ export function scoringGraph(model: ModelSpec, bucket: Bucket, float: 'float32' 
 }
 
 /**
- * One micro-batch forward and backward. Further feeds: `sum.<name>` (gradients so far) and `carry` (0 starts anew, 1
- * adds on); for SFT mask [positions] and scale []; for DPO refLogps [positions], members [rows, positions],
+ * One micro-batch forward and backward. Further feeds: `sum.<name>` (gradients of the step so far); for SFT mask [positions] and scale []; for DPO refLogps [positions], members [rows, positions],
  * consistency and weight [rows/2, 1] (rows alternate chosen, rejected).
- * Outputs: loss [], `grad.<name>` = carry·sum + gradient; for DPO per pair [rows/2, 1] losses, rewards and logps.
+ * Outputs: loss [], `grad.<name>` = sum + gradient; for DPO per pair [rows/2, 1] losses, rewards and logps.
  */
 export function trainingGraph(model: ModelSpec, objective: Objective, bucket: Bucket, float: 'float32' | 'float64' = 'float32'): Graph {
   const b = new GraphBuilder(float)
@@ -81,8 +80,7 @@ export function emitTraining(b: GraphBuilder, model: ModelSpec, objective: Objec
   const specs = trainableTensors(model)
   const grads = gradients(b, loss, specs.map(({ name, shape }) => b.input(name, float, shape)))
   b.during('backward', () => {
-    const carry = b.input('carry', float, [])
-    specs.forEach(({ name, shape }, i) => b.output(`grad.${name}`, b.add(grads[i]!, b.mul(b.input(`sum.${name}`, float, shape), carry))))
+    specs.forEach(({ name, shape }, i) => b.output(`grad.${name}`, b.add(grads[i]!, b.input(`sum.${name}`, float, shape))))
   })
 }
 

@@ -115,7 +115,7 @@ describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
 
   describe('between steps', () => {
     const ids = ['tokens', 'places', 'targets']
-    const scalars = ['carry', 'clip', 'keep', 'rate', 'spread']
+    const scalars = ['clip', 'keep', 'rate', 'spread']
     const perPair = ['losses', 'chosenRewards', 'rejectedRewards', 'chosenLogps', 'rejectedLogps']
 
     test('only ids, indices, masks, per-token references and scalars go to the device; only scalars and per-pair values come back', async () => {

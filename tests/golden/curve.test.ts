@@ -42,9 +42,9 @@ it('losses, norms, learning rates, rewards and the trained adapter', async () =>
     let gradients: Record<string, Float32Array> = zeros
     let loss = 0
     const rewards: { chosen: number[]; rejected: number[] } = { chosen: [], rejected: [] }
-    for (const [i, { bucket, feeds }] of microBatches.slice(step % 2 ? 2 : 0, step % 2 ? 4 : 2).entries()) {
+    for (const { bucket, feeds } of microBatches.slice(step % 2 ? 2 : 0, step % 2 ? 4 : 2)) {
       const sums = Object.fromEntries(Object.entries(gradients).map(([name, sum]) => [`sum.${name}`, sum]))
-      const results = await runTraining(model, { kind: 'dpo', beta: curve.beta }, bucket, { ...weights, ...state.params, ...feeds, ...sums, carry: i })
+      const results = await runTraining(model, { kind: 'dpo', beta: curve.beta }, bucket, { ...weights, ...state.params, ...feeds, ...sums })
       gradients = gradientsOf(results) as Record<string, Float32Array>
       loss += Number(results['loss']![0])
       rewards.chosen.push(...(results['chosenRewards'] as Float32Array))

@@ -111,7 +111,7 @@ export type Results = Record<string, TensorData>
 /** One micro-batch of training; sums start at zero unless `feeds` carries some. */
 export async function runTraining(model: ModelSpec, objective: Objective, bucket: Bucket, feeds: Arrays, float: Float = 'float32'): Promise<Results> {
   const zeros = Object.fromEntries(trainableTensors(model).map(({ name, shape }) => [`sum.${name}`, new Float32Array(shape.reduce((a, b) => a * b, 1))]))
-  return runGraph(trainingGraph(model, objective, bucket, float), { ...zeros, carry: 0, ...feeds })
+  return runGraph(trainingGraph(model, objective, bucket, float), { ...zeros, ...feeds })
 }
 
 /** The gradients among a run's results, by tensor name. */

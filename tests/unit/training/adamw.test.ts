@@ -14,7 +14,9 @@ it('AdamW on arrays is AdamW as a graph, over twenty steps', async () => {
     const scalars = adamwScalars(settings, step, 1e-2, 0.01, 0.7)
     const out = await runGraph(adamwGraph(shape, settings), { ...graph, grad, ...scalars })
     graph = { param: out['param_out'] as Float32Array, m: out['m_out'] as Float32Array, v: out['v_out'] as Float32Array }
+    expect(out['grad_out']).toEqual(new Float32Array(91))
     adamwInPlace(ours.param, ours.m, ours.v, grad, scalars, settings)
+    expect(grad).toEqual(new Float32Array(91))
     for (const name of ['param', 'm', 'v'] as const) {
       const largest = Math.max(...graph[name].map(Math.abs))
       const off = Math.max(...ours[name].map((x, i) => Math.abs(x - graph[name][i]!)))
