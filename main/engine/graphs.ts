@@ -1,18 +1,25 @@
-/** Sessions of training and scoring graphs, one per shape, the recent ones kept. Weights are feeds, so they are cheap. */
+/** Sessions of training and scoring graphs, one per shape, the recent ones kept. Weights are feeds, so all share one copy. */
 import { createHash } from 'node:crypto'
+import { totalmem } from 'node:os'
+import { activationBytes } from '../../native-models/onnx/memory.ts'
 import type { Graph } from '../../native-models/onnx/types.ts'
 import { encodeModel } from '../../native-models/onnx/wire.ts'
 import { Cache } from './cache.ts'
 import type { Place } from './protocol.ts'
 import { type Session, openSession } from './sessions.ts'
 
-const sessions = new Cache<Session>(24, (session) => session.dispose())
+/** Each session keeps the memory of its largest run: together at most a quarter of the machine's. */
+const sessions = new Cache<Session>(totalmem() / 4, (session) => session.dispose())
 
 /** `key` names all that `build` depends on. */
-export function sessionFor(key: unknown, { device, threads }: Place, build: () => Graph): Promise<Session> {
+export async function sessionFor(key: unknown, { device, threads }: Place, build: () => Graph): Promise<Session> {
   const digest = createHash('sha256').update(JSON.stringify([key, device, threads])).digest('base64')
-  return sessions.get(digest, () => openSession(encodeModel(build()), { device, threads }))
+  const graph = sessions.find(digest) ? null : build()
+  return sessions.get(digest, () => openSession(encodeModel(graph!), { device, threads }), graph ? SESSION_BYTES + activationBytes(graph) : 0)
 }
+
+/** A session's own: its nodes, threads and plan. */
+const SESSION_BYTES = 32 * 2 ** 20
 
 /** Frees their memory (activations of the largest batch, each) before other work begins. */
 export const forgetSessions = (): void => sessions.clear()
