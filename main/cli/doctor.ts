@@ -95,8 +95,12 @@ async function examineSandbox(): Promise<Check> {
 }
 
 async function examineBundledModel(): Promise<Check> {
+  const name = 'bundled model'
   const { sha256, problems } = await reportModel(bundledModel)
-  return { name: 'bundled model', works: sha256 !== null, needed: false, detail: sha256 === null ? problems.join(' ') : `sha256 ${sha256}` }
+  if (sha256 === null) return { name, works: false, needed: false, detail: problems.join(' ') }
+  const { models } = JSON.parse(readFileSync(join(root, 'native-models/bundled/catalog.json'), 'utf8')) as { models: readonly { readonly sha256: string }[] }
+  const isOurs = models.some((model) => model.sha256 === sha256)
+  return { name, works: isOurs, needed: false, detail: isOurs ? `sha256 ${sha256}, as in the catalog` : `its files are not the catalog's (sha256 ${sha256}); install Creamery again` }
 }
 
 /** Asking the package itself would download what is missing, so its files are looked at (ENGINE §11). */

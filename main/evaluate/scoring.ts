@@ -1,8 +1,6 @@
 /** From verdicts to figures with their uncertainty. Items are the unit that is drawn at random, never single samples. */
 import { AppError } from '../../preload/contract/errors.ts'
-
-/** Two-sided 95 % quantile of the standard normal distribution. */
-const z95 = 1.959963984540054
+import { wilson } from '../cream/proportion.ts'
 
 export interface Accuracy {
   accuracy: number
@@ -18,11 +16,7 @@ export function scoreGreedy(verdicts: ReadonlyMap<string, boolean>): Accuracy {
   const items = countItems(verdicts)
   const correct = [...verdicts.values()].filter(Boolean).length
   const accuracy = correct / items
-  const scale = 1 + z95 ** 2 / items
-  const centre = (accuracy + z95 ** 2 / (2 * items)) / scale
-  const half = (z95 / scale) * Math.sqrt((accuracy * (1 - accuracy)) / items + z95 ** 2 / (4 * items ** 2))
-  // At 0 and 1 the bounds are exact; rounding must not say 1e-17.
-  return { accuracy, correct, items, low: correct === 0 ? 0 : centre - half, high: correct === items ? 1 : centre + half }
+  return { accuracy, correct, items, ...wilson(accuracy, items) }
 }
 
 export interface SampledAccuracy {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import catalog from '../../../native-models/bundled/catalog.json' with { type: 'json' }
-import { hashFile } from '../../../native-models/weights/hash.ts'
+import { hashCheckpoint, hashFile } from '../../../native-models/weights/hash.ts'
 import { inspectCheckpoint } from '../../../native-models/weights/inspect.ts'
 
 const folder = fileURLToPath(new URL('../../../native-models/bundled/model/', import.meta.url))
@@ -15,6 +15,7 @@ test('the catalog names every file of the bundled model, and the files are those
     expect(statSync(join(folder, name)).size, name).toBe(bytes)
     expect(await hashFile(join(folder, name)), name).toBe(sha256)
   }
+  expect((await hashCheckpoint(folder)).sha256).toBe(model!.sha256)
   const card = inspectCheckpoint(folder)
   expect(card).toMatchObject({ supported: true, architecture: model!.architecture, parameters: model!.parameters, problems: [] })
   expect(card.parameters).toBeLessThanOrEqual(6_000_000)
