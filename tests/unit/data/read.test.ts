@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { DatasetKind, ReadOptions } from '../../../main/data/read.ts'
 import { readDataset } from '../../../main/data/read.ts'
+import { temporaryFolder } from '../../temporary.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'creamery-data-'))
+const folder = temporaryFolder('data')
 const file = (name: string, content: string | Buffer): string => {
   const path = join(folder, name)
   writeFileSync(path, content)

@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -8,6 +7,7 @@ import type { Sandbox } from '../../../main/sandbox/host.ts'
 import { startSandbox } from '../../../main/sandbox/host.ts'
 import { openText } from '../../../main/text/model.ts'
 import { byteLevelFolder, byteLevelTokenizer } from '../text/fixtures.ts'
+import { temporaryFolder } from '../../temporary.ts'
 
 const sandboxes: Sandbox[] = []
 const start = (limits = {}): Sandbox => {
@@ -33,7 +33,7 @@ const endless = '{% for a in range(100000) %}{% for b in range(100000) %}{% endf
 /** Renders a conversation of one message, works without end on a longer one. */
 const hostileTemplate = `{% if messages | length > 1 %}${endless}{% endif %}{{ messages[0].content }}`
 const good = byteLevelFolder()
-const folder = mkdtempSync(join(tmpdir(), 'creamery-sandbox-'))
+const folder = temporaryFolder('sandbox')
 
 describe('text behind the sandbox', () => {
   const sandbox = start()

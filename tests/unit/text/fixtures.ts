@@ -1,12 +1,12 @@
 /** Small model folders, written from code: a byte-level and a SentencePiece-style tokenizer of a few hundred tokens. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryFolder } from '../../temporary.ts'
 
 export const chatml = `{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`
 
 export function writeFolder(files: Record<string, unknown>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'creamery-text-'))
+  const folder = temporaryFolder('text')
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content))
   }

@@ -1,10 +1,10 @@
 /** Against published vectors; they live outside the repository, so each case skips, saying so, where they are absent. */
-import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openText } from '../../../main/text/model.ts'
 import { byteLevelTokenizer } from './fixtures.ts'
+import { temporaryFolder } from '../../temporary.ts'
 
 const assets = join(import.meta.dirname, '../../../../shared/assets')
 const present = existsSync(assets)
@@ -31,7 +31,7 @@ describe.skipIf(!present)(title('published tokenizer vectors'), () => {
   })
 
   it('llama3 renders and tokenises the published Llama 3.1 conversation', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'creamery-llama31-'))
+    const folder = temporaryFolder('llama31')
     symlinkSync(join(assets, 'tokenizers/llama3/tokenizer.json'), join(folder, 'tokenizer.json'))
     symlinkSync(join(assets, 'tokenizers/llama3/tokenizer_config.json'), join(folder, 'tokenizer_config.json'))
     writeFileSync(join(folder, 'chat_template.jinja'), llama31)
@@ -65,7 +65,7 @@ describe.skipIf(!present)(title('stories260K'), () => {
 
 describe.skipIf(!present)(title('published chat templates'), () => {
   it.each(['qwen2.5', 'qwen3', 'smollm3'])('%s renders, and its completion begins behind the generation prompt', (name) => {
-    const folder = mkdtempSync(join(tmpdir(), 'creamery-template-'))
+    const folder = temporaryFolder('template')
     const jinja = join(assets, 'tokenizers', name, 'chat_template.jinja')
     const template = existsSync(jinja) ? readFileSync(jinja, 'utf8') : json(`tokenizers/${name}/tokenizer_config.json`).chat_template
     writeFileSync(join(folder, 'chat_template.jinja'), template)
