@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { probeDevices } from '../pipeline/devices.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 
 export const appHandlers: HandlersOf<'app'> = {
   'app/info': ({ options: { version, host }, shelf }) => ({ version, host, platform: `${process.platform}-${process.arch}`, threads: availableParallelism(), projectsFolder: shelf.folder }),

@@ -6,7 +6,7 @@ import { type Audit, judgePair, nextBlindPair, progressOf, reportOf, startAudit,
 import { auditOf, auditsOf, closeAudit } from '../store/audits.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { rankingSetOf } from '../store/rankings.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 import { rankedOf } from './rank.ts'
 import type { Workbench } from './workbench.ts'
 

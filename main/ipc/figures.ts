@@ -3,7 +3,7 @@ import type { CurvePoint } from '../../preload/contract/requests/figures.ts'
 import { reportRun } from '../pipeline/report.ts'
 import { stageOf } from '../store/stages.ts'
 import { trainingStepsOf } from '../store/training.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 
 export const figureHandlers: HandlersOf<'training' | 'evaluation'> = {
   'training/curve': ({ project: { db }, job }, { stageId, after }) => {

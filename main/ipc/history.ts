@@ -8,7 +8,7 @@ import { promptHistory } from '../store/history.ts'
 import { iterationsOf } from '../store/iterations.ts'
 import { type RankingSet, rankingSetOf } from '../store/rankings.ts'
 import { standingVerdictsOf } from '../store/verdicts.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 
 export const historyHandlers: HandlersOf<'history'> = {
   'history/list': (workbench, { iterationId, filter, offset, limit }) => {

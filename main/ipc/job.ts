@@ -9,8 +9,7 @@ import { withOpenRun } from '../pipeline/session.ts'
 import type { Project } from '../store/project.ts'
 import type { Run } from '../store/runs.ts'
 import type { EventLog } from './event-log.ts'
-import type { Log } from './log.ts'
-import { noteFault } from './router.ts'
+import { type Log, noteFault } from './log.ts'
 
 export interface JobOptions {
   readonly id: string

@@ -1,4 +1,6 @@
 /** What main notes for whoever looks after it: refusals and faults, never a prompt, a response, a token or a key. */
+import { randomUUID } from 'node:crypto'
+import { AppError } from '../../preload/contract/errors.ts'
 
 export interface LogEntry {
   readonly level: 'info' | 'refused' | 'fault'
@@ -18,4 +20,11 @@ export function framesOf(error: unknown): string {
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim())
   const said = process.env['CREAMERY_DEBUG'] ? `: ${error.message}` : ''
   return [`${error.name}${said}`, ...frames.slice(0, 8)].join(' | ')
+}
+
+/** A fault of ours: the person gets a number, the log what belongs to it. */
+export function noteFault(error: unknown, where: string, log: Log): AppError {
+  const id = randomUUID().slice(0, 8)
+  log({ level: 'fault', message: `fault ${id} in ${where}`, details: { error: framesOf(error) } })
+  return new AppError('internal', `Creamery failed unexpectedly (fault ${id} in "${where}"); nothing committed is lost. Try again, and report what the log says of this fault.`, error)
 }

@@ -3,7 +3,7 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { DataPreview } from '../../preload/contract/requests/place.ts'
 import { loadConfig } from '../pipeline/config.ts'
 import { inspectModel } from '../pipeline/open-model.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 
 const REJECTS = 20
 

@@ -6,7 +6,7 @@ import { type ConfigOverrides, loadConfig } from '../pipeline/config.ts'
 import { withNewRun } from '../pipeline/session.ts'
 import { settingsOf } from '../pipeline/settings.ts'
 import { type Project, openProject } from '../store/project.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 import { copyProject, deleteProject, diskUse, freeSpace, moveProject } from './project-files.ts'
 import type { Workbench } from './workbench.ts'
 

@@ -4,7 +4,7 @@ import { passes, rankRows, rankingOfPrompt, sortRows } from '../pipeline/rank-ro
 import { promptHeadOf, responseTexts, verdictCounts } from '../store/browse.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { pairsOf } from '../store/pairs.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
 export const rankHandlers: HandlersOf<'rank' | 'pair'> = {

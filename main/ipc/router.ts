@@ -1,9 +1,8 @@
 /** Every request comes through here: known channel, trusted sender, checked params; errors leave as values. */
-import { randomUUID } from 'node:crypto'
 import { AppError } from '../../preload/contract/errors.ts'
 import { type Reply, type RequestName, requests } from '../../preload/contract/requests.ts'
-import type { Handlers } from './handlers.ts'
-import { type Log, framesOf, quoted } from './log.ts'
+import type { Handlers } from './handler.ts'
+import { type Log, noteFault, quoted } from './log.ts'
 import type { Workbench } from './workbench.ts'
 
 export interface RouterOptions<Sender> {
@@ -41,13 +40,6 @@ export function createRouter<Sender>({ workbench, handlers, distrust, log }: Rou
 
 const isRequestName = (name: unknown): name is RequestName => typeof name === 'string' && Object.hasOwn(requests, name)
 const failed = ({ code, message: sentence }: AppError): Reply<never> => ({ ok: false, error: { code, sentence } })
-
-/** A fault of ours: the person gets a number, the log what belongs to it. */
-export function noteFault(error: unknown, where: string, log: Log): AppError {
-  const id = randomUUID().slice(0, 8)
-  log({ level: 'fault', message: `fault ${id} in ${where}`, details: { error: framesOf(error) } })
-  return new AppError('internal', `Creamery failed unexpectedly (fault ${id} in "${where}"); nothing committed is lost. Try again, and report what the log says of this fault.`, error)
-}
 
 /** Where and what, without the value: that may be a prompt. */
 function describeIssue(issue: { readonly path: readonly PropertyKey[]; readonly code?: string | undefined } | undefined): string {

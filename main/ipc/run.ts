@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import type { SettingsView } from '../../preload/contract/requests/run.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { changeSettings, fixedSettings, settingsOf } from '../pipeline/settings.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
 export const runHandlers: HandlersOf<'run'> = {

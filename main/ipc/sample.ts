@@ -1,5 +1,5 @@
 import { promptHeads, promptPage, responseTexts, sampleFigures } from '../store/browse.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { HandlersOf } from './handler.ts'
 
 export const sampleHandlers: HandlersOf<'sample'> = {
   'sample/summary': (workbench, { iterationId }) => {
