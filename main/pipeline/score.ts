@@ -29,7 +29,7 @@ export async function score(context: StageContext): Promise<string> {
     commitBatch(db, batch, () => content.models.forEach((modelId, m) => content.responses.forEach((responseId, i) => {
       const perToken = perTokenLogps[m]![i]!
       const logps = sum(perToken)
-      insertScore(db, { responseId, modelId, logps, meanLogps: logps / perToken.length, tokens: perToken.length, perTokenLogps: null })
+      insertScore(db, { responseId, modelId, logps, meanLogps: logps / perToken.length, tokens: perToken.length })
     })))
     const { committed, total } = batchCounts(db, stageId)
     context.progress(committed, total, 'batches')

@@ -1,7 +1,6 @@
 /** What judges think of responses: log-probabilities under models, and rewards from outside. All are kept. */
 import { all, run } from './database.ts'
 import type { Database } from './database.ts'
-import { float32FromBlob, toBlob } from './encoding.ts'
 
 export interface Score {
   responseId: string
@@ -12,26 +11,15 @@ export interface Score {
   meanLogps: number
   /** Completion tokens summed over. */
   tokens: number
-  /** One per completion token, where kept. */
-  perTokenLogps: Float32Array | null
 }
-type ScoreRow = Omit<Score, 'perTokenLogps'> & { perTokenLogps: Uint8Array | null }
 
 export function insertScore(db: Database, row: Score): void {
-  run(
-    db,
-    `INSERT INTO scores (response_id, model_id, logps, mean_logps, tokens, per_token_logps)
-     VALUES (@responseId, @modelId, @logps, @meanLogps, @tokens, @perTokenLogps)`,
-    { ...row, perTokenLogps: row.perTokenLogps && toBlob(row.perTokenLogps) },
-  )
+  run(db, 'INSERT INTO scores (response_id, model_id, logps, mean_logps, tokens) VALUES (@responseId, @modelId, @logps, @meanLogps, @tokens)', { ...row })
 }
 
 /** Of one response, under every judge. */
 export function scoresOf(db: Database, responseId: string): Score[] {
-  return all<ScoreRow>(db, 'SELECT * FROM scores WHERE response_id = @responseId ORDER BY model_id', { responseId }).map((row) => ({
-    ...row,
-    perTokenLogps: row.perTokenLogps && float32FromBlob(row.perTokenLogps),
-  }))
+  return all(db, 'SELECT * FROM scores WHERE response_id = @responseId ORDER BY model_id', { responseId })
 }
 
 export interface ExternalReward {

@@ -89,7 +89,7 @@ export function insertFinishedRound(db: Database, { prompts = 4, responses = 5, 
         insertResponse(db, newResponse(p, r))
         for (const [m, judge] of judges.entries()) {
           const logps = logpsOf(p, r, m)
-          insertScore(db, { responseId: ids.response(p, r), modelId: judge, logps, meanLogps: logps / 3, tokens: 3, perTokenLogps: null })
+          insertScore(db, { responseId: ids.response(p, r), modelId: judge, logps, meanLogps: logps / 3, tokens: 3 })
         }
       }
       const rewards = Array.from({ length: responses }, (_, r) => ({ responseId: ids.response(p, r), reward: logpsOf(p, r, 1) - logpsOf(p, r, 0), count: 1 }))

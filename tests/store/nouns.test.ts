@@ -133,12 +133,12 @@ test('scores under every judge are kept, once each, and are numbers', () => {
   const db = planned()
   insertPrompt(db, newPrompt(0))
   insertResponse(db, newResponse(0, 0))
-  const score = { responseId: ids.response(0, 0), modelId: ids.m0, logps: -1.5, meanLogps: -0.5, tokens: 3, perTokenLogps: Float32Array.of(-0.25, -0.25, -1) }
+  const score = { responseId: ids.response(0, 0), modelId: ids.m0, logps: -1.5, meanLogps: -0.5, tokens: 3 }
   insertScore(db, score)
-  insertScore(db, { ...score, modelId: ids.m1, perTokenLogps: null })
-  expect(scoresOf(db, ids.response(0, 0))).toEqual([score, { ...score, modelId: ids.m1, perTokenLogps: null }])
+  insertScore(db, { ...score, modelId: ids.m1 })
+  expect(scoresOf(db, ids.response(0, 0))).toEqual([score, { ...score, modelId: ids.m1 }])
   expect(() => insertScore(db, score)).toThrow(/UNIQUE/)
-  for (const bad of [{ logps: NaN }, { logps: -Infinity }, { tokens: 0 }, { perTokenLogps: Float32Array.of(-1) }])
+  for (const bad of [{ logps: NaN }, { logps: -Infinity }, { tokens: 0 }])
     expect(() => insertScore(db, { ...score, modelId: ids.m2, ...bad }), JSON.stringify(bad)).toThrow(/CHECK|NOT NULL/)
   insertExternalReward(db, { responseId: ids.response(0, 0), source: 'answers', reward: 1 })
   expect(externalRewardsOf(db, ids.i1, 'answers')).toEqual([{ responseId: ids.response(0, 0), source: 'answers', reward: 1 }])

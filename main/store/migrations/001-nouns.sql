@@ -108,7 +108,6 @@ CREATE TABLE scores (
   logps REAL NOT NULL CHECK (abs(logps) < 9e999),           -- Σ log π_θ over the completion, nats
   mean_logps REAL NOT NULL CHECK (abs(mean_logps) < 9e999), -- logps / tokens
   tokens INTEGER NOT NULL CHECK (tokens > 0),               -- completion tokens summed over
-  per_token_logps BLOB CHECK (length(per_token_logps) = 4 * tokens), -- float32 little-endian, where kept
   PRIMARY KEY (response_id, model_id)
 ) STRICT;
 
