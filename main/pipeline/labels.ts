@@ -1,6 +1,6 @@
 /** What a way of ranking and labelling makes of every prompt: a pair with its C, or the reason why there is none. */
 import type { RunConfig } from '../../preload/contract/config.ts'
-import type { Method, SkipReason } from '../../preload/contract/domain.ts'
+import type { FinishReason, Method, SkipReason } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { LabelView } from '../../preload/contract/requests/rank.ts'
 import { type LabelOptions, labelConsistencies } from '../cream/labels.ts'
@@ -8,7 +8,6 @@ import { choosePair } from '../cream/pairs.ts'
 import type { Database } from '../store/database.ts'
 import { type PromptHead, responseHeads } from '../store/browse.ts'
 import { pairsOf, skipsOf } from '../store/pairs.ts'
-import type { MeasuredPrompt } from './agreement.ts'
 
 export type Outcome =
   | { readonly kind: 'pair'; readonly chosenId: string; readonly rejectedId: string; readonly margin: number; readonly label: number }
@@ -25,7 +24,7 @@ export function storedOutcomes(db: Database, setId: string): Outcomes | null {
 }
 
 export interface Labelling extends LabelOptions {
-  readonly method: Exclude<Method, 'oracle'>
+  readonly method: Method
   readonly chooseTruncated: boolean
   /** Rewards this near are tied, in nats. */
   readonly tolReward: number
@@ -33,18 +32,30 @@ export interface Labelling extends LabelOptions {
 
 export const labellingOf = ({ consistency, fixedConsistency, pairs }: RunConfig, method: Labelling['method'], tolReward: number): Labelling => ({ ...consistency, fixedConsistency, ...pairs, method, tolReward })
 
-/**
- * The stage `pair` without its rows (METHOD §2e, g).
- * @throws AppError 'method-stopped' when the labels would reverse or nothing has a consistency
- */
-export function chooseOutcomes(heads: readonly PromptHead[], prompts: readonly MeasuredPrompt[], labelling: Labelling): Outcomes {
-  const { consistencies } = labelConsistencies(labelling.method, new Map(prompts.map(({ promptId, consistency }) => [promptId, consistency])), labelling)
-  const noneEnded = prompts.every(({ responses }) => responses.every(({ finishReason }) => finishReason === 'length'))
-  const byId = new Map(prompts.map((prompt) => [prompt.promptId, prompt]))
-  return new Map(heads.map(({ id, skipReason }) => [id, skipReason ? { kind: 'skip', reason: skipReason } : outcomeOf(byId.get(id)!, consistencies.get(id) ?? null, { tolerance: labelling.tolReward, chooseTruncated: labelling.chooseTruncated || noneEnded })]))
+/** What a pair is made of: one prompt's distinct responses, aligned with their rewards, and its measured C. */
+export interface LabelledPrompt {
+  readonly promptId: string
+  readonly responses: readonly { readonly id: string; readonly finishReason: FinishReason }[]
+  /** r_θt, or an outside judge's; null where that one gave none. */
+  readonly rewards: readonly (number | null)[]
+  readonly consistency: number | null
 }
 
-function outcomeOf({ responses, rewards }: MeasuredPrompt, label: number | null, options: Parameters<typeof choosePair>[1]): Outcome {
+/** A model that never ends by itself within the budget would leave no pair at all: then a response that was cut may be chosen. */
+export const noneEnded = (prompts: readonly LabelledPrompt[]): boolean => prompts.every(({ responses }) => responses.every(({ finishReason }) => finishReason === 'length'))
+
+/**
+ * A pair or a reason for every prompt (METHOD §2e, g): what the stage `pair` commits, and what the workbench previews.
+ * @throws AppError 'method-stopped' when the labels would reverse or nothing has a consistency
+ */
+export function chooseOutcomes(heads: readonly Pick<PromptHead, 'id' | 'skipReason'>[], prompts: readonly LabelledPrompt[], labelling: Labelling): Outcomes {
+  const { consistencies } = labelConsistencies(labelling.method, new Map(prompts.map(({ promptId, consistency }) => [promptId, consistency])), labelling)
+  const chooseTruncated = labelling.chooseTruncated || noneEnded(prompts)
+  const byId = new Map(prompts.map((prompt) => [prompt.promptId, prompt]))
+  return new Map(heads.map(({ id, skipReason }) => [id, skipReason ? { kind: 'skip', reason: skipReason } : outcomeOf(byId.get(id)!, consistencies.get(id) ?? null, { tolerance: labelling.tolReward, chooseTruncated })]))
+}
+
+function outcomeOf({ responses, rewards }: LabelledPrompt, label: number | null, options: Parameters<typeof choosePair>[1]): Outcome {
   // The responses are distinct already, so their ids stand for their texts.
   const outcome = choosePair(responses.map(({ id, finishReason }, i) => ({ id, text: id, finishReason, reward: rewards[i]! })), options)
   if (outcome.kind === 'skip') return outcome

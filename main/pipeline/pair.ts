@@ -1,56 +1,45 @@
 /** Stage `pair`: chosen and rejected of every prompt, and the C its label trains with; skips keep their reason (METHOD §2e, §4). */
-import { type RewardedResponse, choosePair } from '../cream/pairs.ts'
-import { labelConsistencies } from '../cream/labels.ts'
 import { inTransaction } from '../store/database.ts'
-import { rankingsBy } from '../store/history.ts'
 import { rankingSetId } from '../store/ids.ts'
 import { insertPair, insertSkip, pairsOf, skipsOf } from '../store/pairs.ts'
 import { promptsOf } from '../store/prompts.ts'
-import { consistenciesOf, rankingSetOf } from '../store/rankings.ts'
-import { responsesOf } from '../store/responses.ts'
+import { type RankingSet, consistenciesOf, rankingSetOf } from '../store/rankings.ts'
 import { insertExternalReward } from '../store/scores.ts'
 import { type StageContext, configOf, dbOf } from './context.ts'
-import { oracleRewards } from './oracle.ts'
+import { judgedPrompts } from './judged.ts'
+import { type LabelledPrompt, chooseOutcomes, labellingOf, noneEnded } from './labels.ts'
+import { type OutsideRewards, oracleRewards } from './oracle.ts'
 
 export async function pair(context: StageContext): Promise<string> {
   const { iteration, run } = context
-  const { method, consistency: settings, pairs: { chooseTruncated }, fixedConsistency } = configOf(context)
+  const config = configOf(context)
   const db = dbOf(context)
-  const setId = rankingSetId(iteration.id)
-  const set = rankingSetOf(db, setId)!
-  if (pairsOf(db, setId).length + skipsOf(db, setId).length > 0) return summary(context, setId)
+  const set = rankingSetOf(db, rankingSetId(iteration.id))!
+  if (pairsOf(db, set.id).length + skipsOf(db, set.id).length > 0) return summary(context, set.id)
 
-  const outside = method === 'oracle' ? await oracleRewards(context) : null
-  const rewards = outside ? outside.rewards : implicitRewards(context)
-  const tolerance = outside ? 0 : set.rewardTolerance
-  const responses = Map.groupBy(responsesOf(db, iteration.id), ({ promptId }) => promptId)
-  // A model that never ends by itself within the budget would leave no pair at all.
-  const noneEnded = [...responses.values()].flat().every(({ finishReason }) => finishReason === 'length')
-  if (noneEnded && !chooseTruncated) context.emit({ kind: 'notice', message: 'Every response ended by length, so such responses may be chosen this time; a larger sampling.maxNewTokens lets the model end by itself.' })
-  const measured = new Map(consistenciesOf(db, setId).map(({ promptId, consistency }) => [promptId, consistency]))
-  const { consistencies } = labelConsistencies(method, measured, { ...settings, fixedConsistency })
+  const outside = config.method === 'oracle' ? await oracleRewards(context) : null
+  const prompts = labelledPrompts(context, set, outside)
+  if (noneEnded(prompts) && !config.pairs.chooseTruncated) context.emit({ kind: 'notice', message: 'Every response ended by length, so such responses may be chosen this time; a larger sampling.maxNewTokens lets the model end by itself.' })
+  const outcomes = chooseOutcomes(promptsOf(db, run.id, iteration.t), prompts, labellingOf(config, config.method, outside ? 0 : set.rewardTolerance))
 
   inTransaction(db, () => {
     for (const row of outside?.rows ?? []) insertExternalReward(db, row)
-    for (const { id: promptId, skipReason } of promptsOf(db, run.id, iteration.t)) {
-      const skip = (reason: Parameters<typeof insertSkip>[1]['reason']): void => insertSkip(db, { setId, promptId, reason })
-      if (skipReason) { skip(skipReason); continue }
-      const rewarded: RewardedResponse[] = responses.get(promptId)!.map(({ id, text, finishReason }) => ({ id, text, finishReason, reward: rewards.get(id) ?? null }))
-      const outcome = choosePair(rewarded, { tolerance, chooseTruncated: chooseTruncated || noneEnded })
-      const label = consistencies.get(promptId)
-      if (outcome.kind === 'skip') skip(outcome.reason)
-      else if (label === null || label === undefined) skip('no-consistency')
-      else insertPair(db, { setId, promptId, chosenId: String(outcome.chosen.id), rejectedId: String(outcome.rejected.id), margin: outcome.margin, consistency: label })
+    for (const [promptId, outcome] of outcomes) {
+      if (outcome.kind === 'skip') insertSkip(db, { setId: set.id, promptId, reason: outcome.reason })
+      else insertPair(db, { setId: set.id, promptId, chosenId: outcome.chosenId, rejectedId: outcome.rejectedId, margin: outcome.margin, consistency: outcome.label })
     }
   })
-  return summary(context, setId)
+  return summary(context, set.id)
 }
 
-/** r_θt of every response of the iteration. */
-function implicitRewards(context: StageContext): Map<string, number> {
-  const { id: iterationId, policyModelId: judgeModelId } = context.iteration
-  const judged = rankingsBy(dbOf(context), { iterationId, judgeModelId, kind: 'log-ratio' })
-  return new Map(judged.flatMap(({ responseIds, values }) => responseIds.map((id, i) => [id, values[i]!] as const)))
+/** Every ranked prompt with the rewards that make its pair: r_θt, or the outside judge's. */
+function labelledPrompts(context: StageContext, set: RankingSet, outside: OutsideRewards | null): LabelledPrompt[] {
+  const db = dbOf(context)
+  const measured = new Map(consistenciesOf(db, set.id).map(({ promptId, consistency }) => [promptId, consistency]))
+  return judgedPrompts(db, set).map(({ promptId, responses, rewards }) => ({
+    promptId, responses, consistency: measured.get(promptId)!,
+    rewards: outside ? responses.map(({ id }) => outside.rewards.get(id) ?? null) : rewards,
+  }))
 }
 
 function summary(context: StageContext, setId: string): string {
