@@ -48,7 +48,8 @@ function lowerCompletionLogps(b: GraphBuilder, node: Node, wantsDirection: boole
     const h = part(b, hidden, range)
     const goal = part(b, goals, range)
     const { e, s, max } = exponentials(b, h, head)
-    const logp = b.sub(b.reduceSum(b.mul(h, goal), [1]), b.add(max, b.log(s)))
+    // The maximum goes first: the target's logit is near it, so that difference loses nothing.
+    const logp = b.sub(b.sub(b.reduceSum(b.mul(h, goal), [1]), max), b.log(s))
     const u = wantsDirection ? b.during('eager', () => b.sub(goal, b.div(b.gemm(e, head), s))) : null
     return { logp: b.reshape(logp, [h.shape[0]!]), u }
   })

@@ -39,7 +39,8 @@ export interface DpoOutputs {
 export function consistencyDpoLoss(b: GraphBuilder, { logps, refLogps, rows, consistency, weight }: DpoInputs, beta: number): DpoOutputs {
   const n = logps.shape[0]!
   const pairs = rows.shape[0]! / 2
-  const sumRows = (tokens: Value): [Value, Value] => b.split(b.reshape(b.gemm(rows, b.reshape(tokens, [n, 1])), [pairs, 2]), [1, 1], 1) as [Value, Value]
+  // Row by row, not as a product: its order of adding would depend on how many rows there are.
+  const sumRows = (tokens: Value): [Value, Value] => b.split(b.reshape(b.reduceSum(b.mul(rows, b.reshape(tokens, [1, n])), [1]), [pairs, 2]), [1, 1], 1) as [Value, Value]
   const [chosenRatio, rejectedRatio] = sumRows(b.sub(logps, refLogps))
   const [chosenLogps, rejectedLogps] = sumRows(logps)
   const chosenRewards = b.scale(chosenRatio, beta)

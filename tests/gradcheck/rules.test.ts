@@ -64,7 +64,7 @@ const cases: Record<string, Case> = {
   },
   'sft loss': one('Neg', x(6), (b, p) => sftLoss(b, p, b.floats([1, 1, 0, 1, 1, 0]), b.scalar(0.25))),
   'consistency dpo loss': {
-    covers: ['Softplus', 'Gemm'],
+    covers: ['Softplus'],
     inputs: [x(6)],
     build: (b, logps) => consistencyDpoLoss(b, {
       logps: logps!,
