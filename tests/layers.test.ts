@@ -36,7 +36,7 @@ const entrance: Room = { ...inMain, may: ['main', 'preload/contract'] }
 const rooms: Readonly<Record<string, Room>> = {
   'preload/contract': { may: [], packages: ['zod'], builtins: [] },
   'preload/*': { may: ['preload/contract'], packages: ['electron', 'zod'], builtins: [] },
-  renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', 'bits-ui', 'diff'], builtins: [] },
+  renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', 'bits-ui', '@tanstack/svelte-virtual', 'diff'], builtins: [] },
 
   'native-models/*': { ...none, may: [] },
   'native-models/onnx': { ...none, may: [] },

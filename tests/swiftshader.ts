@@ -21,7 +21,7 @@ export function swiftshaderEnv(): Record<string, string> {
 function unpack(): string {
   const folder = mkdtempSync(join(tmpdir(), 'swiftshader-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const chromium = dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'))
+  const chromium = dirname(createRequire(new URL('e2e/package.json', import.meta.url)).resolve('@sparticuz/chromium'))
   const archive = brotliDecompressSync(readFileSync(join(chromium, '../bin/swiftshader.tar.br')))
   for (const { name, content } of entriesOf(archive)) writeFileSync(join(folder, name), content)
   return folder
