@@ -5,11 +5,14 @@
 import type { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 import type { Cursor, EventMessage } from './events.ts'
+import { alarmRequests } from './requests/alarm.ts'
 import { appRequests } from './requests/app.ts'
 import { auditRequests } from './requests/audit.ts'
+import { biasRequests } from './requests/bias.ts'
+import { estimateRequests } from './requests/estimate.ts'
 import { figureRequests } from './requests/figures.ts'
 import { historyRequests } from './requests/history.ts'
-import { placeRequests } from './requests/place.ts'
+import { type PlaceEntry, placeRequests } from './requests/place.ts'
 import { projectRequests } from './requests/project.ts'
 import { rankRequests } from './requests/rank.ts'
 import { runRequests } from './requests/run.ts'
@@ -22,8 +25,11 @@ export const requests = {
   ...runRequests,
   ...sampleRequests,
   ...rankRequests,
+  ...biasRequests,
   ...auditRequests,
   ...figureRequests,
+  ...alarmRequests,
+  ...estimateRequests,
   ...historyRequests,
 } satisfies Record<`${string}/${string}`, { params: z.ZodType; result: z.ZodType }>
 
@@ -46,4 +52,6 @@ export interface Bridge {
   request<Name extends RequestName>(name: Name, params: Params<Name>): Promise<Reply<Result<Name>>>
   /** Events from a cursor on (null = from now), over every reconnect, none twice and none left out. @returns the end of it */
   subscribe(from: Cursor | null, listener: (message: EventMessage) => void): () => void
+  /** A file or folder that was dropped on the page, as a place to read from. Only Electron has it: a browser uploads. */
+  locate?(file: File): Promise<Reply<PlaceEntry>>
 }

@@ -27,8 +27,21 @@ export const AppInfo = z.strictObject({
 })
 export type AppInfo = z.infer<typeof AppInfo>
 
+/** The process that computes. It lives as long as a job (or a probe) does. */
+export const EngineView = z.strictObject({
+  state: z.enum(['off', 'starting', 'working']),
+  pid: count.nullable(),
+  /** Resident memory of its process; null when off, or where the system does not tell. */
+  rssBytes: count.nullable(),
+  /** What the open project computes on, by its name; null without a project. */
+  device: z.strictObject({ device: Device, name: z.string() }).nullable(),
+})
+export type EngineView = z.infer<typeof EngineView>
+
 export const appRequests = {
   'app/info': { params: nothing, result: AppInfo },
   /** Tries every device once, each in a process of its own: seconds the first time, then remembered unless `again`. */
   'app/devices': { params: z.strictObject({ again: z.boolean().default(false) }), result: z.array(DeviceView) },
+  /** For the top bar; cheap, may be asked every few seconds. */
+  'app/engine': { params: nothing, result: EngineView },
 }

@@ -57,6 +57,39 @@ export const DataPreview = z.strictObject({
 })
 export type DataPreview = z.infer<typeof DataPreview>
 
+/** One token as the model gets it. */
+export const SeenToken = z.strictObject({
+  id: count,
+  /** As it is written; several tokens may share one character: then the later ones are empty. */
+  text: z.string(),
+  /** Its log-probability counts in the loss (SFT) or the reward (responses). */
+  inLoss: z.boolean(),
+  special: z.enum(['bos', 'eos']).nullable(),
+})
+export type SeenToken = z.infer<typeof SeenToken>
+
+export const SeenRow = z.strictObject({
+  /** What the template makes of the row; the prompt alone, where the kind has no response. */
+  rendered: z.string(),
+  tokens: z.array(SeenToken),
+  promptTokens: count,
+  completionTokens: count,
+  /** Tokens cut off the end to fit `maxLength`; a cut completion has no EOS. */
+  dropped: count,
+  hasTemplate: z.boolean(),
+  /** Tokens of the whole row are more than are listed here. */
+  more: count,
+})
+export type SeenRow = z.infer<typeof SeenRow>
+
+export const DataSplit = z.strictObject({
+  /** By iteration, from 1: prompts, and how many of them are too long for the context. */
+  shares: z.array(z.strictObject({ t: count, prompts: count, tooLong: count, tasks: z.array(z.strictObject({ task: z.string(), prompts: count })) })),
+  usable: count,
+  tokens: z.strictObject({ median: count, longest: count }),
+})
+export type DataSplit = z.infer<typeof DataSplit>
+
 export const placeRequests = {
   /** What comes with Creamery: the bundled model and its data, as handles. */
   'place/bundled': { params: nothing, result: z.strictObject({ model: Handle, sft: Handle, prompts: Handle, tasks: Handle }) },
@@ -67,4 +100,11 @@ export const placeRequests = {
   'place/choose': { params: z.strictObject({ what: z.enum(['folder', 'file']), title: z.string().max(200) }), result: PlaceEntry.nullable() },
   'model/inspect': { params: z.strictObject({ folder: Handle }), result: ModelCard },
   'data/preview': { params: z.strictObject({ file: Handle, kind: DatasetKind, rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
+  /** What the model will see of usable row `row` (from 0), by the code that training and sampling use. Rejects with the sentence of a row that cannot be used. */
+  'data/see': { params: z.strictObject({ file: Handle, kind: DatasetKind, row: count, model: Handle, maxLength: z.int().min(8).default(2048) }), result: SeenRow },
+  /** How prompts would be split over the iterations, by the code that plans the run. */
+  'data/split': {
+    params: z.strictObject({ prompts: Handle, model: Handle, iterations: z.int().min(1).max(20), seed: z.int().min(0).max(2 ** 32 - 1), maxLength: z.int().min(8), limit: z.int().min(1).optional() }),
+    result: DataSplit,
+  },
 }
