@@ -35,6 +35,8 @@ export const WorkbenchEvent = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('notice'), message: z.string() }),
   /** A verdict was given or taken back: only that, nothing of what it says. */
   z.strictObject({ kind: z.literal('audit-changed'), session: Id }),
+  /** Something was decided at an iteration's gate. */
+  z.strictObject({ kind: z.literal('gate-decided'), iterationId: Id }),
 ])
 export type WorkbenchEvent = z.infer<typeof WorkbenchEvent>
 
