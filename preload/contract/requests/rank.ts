@@ -151,14 +151,18 @@ export const promptFilter = z.strictObject({
   /** 'pair' = has one; a reason = skipped for it; 'any' = skipped for any. */
   outcome: z.union([z.literal('pair'), z.literal('skipped'), SkipReason]).optional(),
   audited: z.boolean().optional(),
+  /** Somewhere in the prompt, as written; ASCII letters match in either case. */
+  search: z.string().min(1).max(200).optional(),
 })
 export type PromptFilter = z.infer<typeof promptFilter>
-const order = z.strictObject({ by: z.enum(['position', 'consistency', 'margin', 'lengthRatio']), descending: z.boolean().default(false) })
+/** Rows without the figure come last, whichever the direction. */
+export const promptOrder = z.strictObject({ by: z.enum(['position', 'consistency', 'margin', 'lengthRatio']), descending: z.boolean().default(false) })
+export type PromptOrder = z.infer<typeof promptOrder>
 
 export const rankRequests = {
   /** Null before the stage `rank` is done. */
   'rank/view': { params: z.strictObject({ iterationId: Id }), result: RankView.nullable() },
-  'rank/prompts': { params: z.strictObject({ iterationId: Id, filter: promptFilter.prefault({}), order: order.prefault({ by: 'position' }), ...window }), result: pageOf(RankedPrompt) },
+  'rank/prompts': { params: z.strictObject({ iterationId: Id, filter: promptFilter.prefault({}), order: promptOrder.prefault({ by: 'position' }), ...window }), result: pageOf(RankedPrompt) },
   'rank/prompt': { params: z.strictObject({ iterationId: Id, promptId: Id }), result: PromptRanking },
   /** From stored scores; no forward pass, nothing is written. */
   'rank/preview': { params: z.strictObject({ iterationId: Id, choice: RankChoice }), result: RankPreview },
