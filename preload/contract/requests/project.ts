@@ -20,6 +20,8 @@ export const OpenedProject = ProjectSummary.extend({
   /** Another process has it open: everything can be seen, nothing changed. The sentence says who. */
   readOnly: z.string().nullable(),
   model: z.string(),
+  /** The base model's folder is not where it was; the sentence says where that was. `project/locate` links it again. */
+  modelMissing: z.string().nullable(),
   prompts: count,
   /** Share of the run's stages that are done, a hint for a list. */
   done: fraction,
@@ -68,7 +70,10 @@ export const projectRequests = {
   'project/close': { params: nothing, result: nothing },
   /** The default settings, to start a form from. */
   'project/preset': { params: z.strictObject({ preset: z.enum(['demo', 'ci']) }), result: RunSettings },
+  /** Links the open project's base model where it is now; refused when its weights are not the same. */
+  'project/locate': { params: z.strictObject({ folder: Handle }), result: OpenedProject },
   'project/duplicate': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
+  /** Also renames it: without `where` it stays in its parent folder. */
   'project/move': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
   /** Takes the project off the disk; `name` must be its name, typed by a person. */
   'project/delete': { params: z.strictObject({ project: Handle, name: z.string() }), result: nothing },

@@ -1,7 +1,7 @@
 /** Two judges' rankings, their agreement, the pairs they make, and what another way of ranking would change. */
 import { z } from 'zod'
 import { FinishReason, FirstIterationRule, Method, NullReason, PromptInput, SkipReason, Statistic } from '../domain.ts'
-import { Id, ReasonCount, count, fraction, pageOf, window } from './shapes.ts'
+import { Id, IdempotencyKey, ReasonCount, count, fraction, pageOf, window } from './shapes.ts'
 
 /** What a judge ranks by: logps(θ) − logps(θ_0), or the mean log-likelihood. */
 export const Measure = z.enum(['log-ratio', 'mean-logps'])
@@ -132,6 +132,10 @@ export const RankPreview = z.strictObject({
 })
 export type RankPreview = z.infer<typeof RankPreview>
 
+/** The iteration that now is ranked so: the same one, or its new branch. */
+export const RankApplied = z.strictObject({ iterationId: Id, setId: Id, branched: z.boolean() })
+export type RankApplied = z.infer<typeof RankApplied>
+
 export const PairView = z.strictObject({
   promptId: Id,
   prompt: PromptInput,
@@ -166,5 +170,7 @@ export const rankRequests = {
   'rank/prompt': { params: z.strictObject({ iterationId: Id, promptId: Id }), result: PromptRanking },
   /** From stored scores; no forward pass, nothing is written. */
   'rank/preview': { params: z.strictObject({ iterationId: Id, choice: RankChoice }), result: RankPreview },
+  /** Makes the previewed choice the iteration's ranking: a new set, from stored scores. In place where nothing is trained yet, otherwise as a branch. */
+  'rank/apply': { params: z.strictObject({ key: IdempotencyKey, iterationId: Id, choice: RankChoice }), result: RankApplied },
   'pair/list': { params: z.strictObject({ iterationId: Id, ...window }), result: pageOf(PairView) },
 }
