@@ -26,9 +26,9 @@ const files = ['node:fs', 'node:fs/promises', 'node:path', 'node:crypto']
 const engine: Room = { ...inMain, may: ['native-models', 'main/text', ...contractTypes] }
 // Main's side of the two children: the rest of each folder runs in the child alone.
 const engineHost = ['main/engine/host.ts', 'main/engine/protocol.ts', 'main/engine/batches.ts']
-const engineBorder: Room = { ...inMain, may: [...engineHost, 'main/engine/fork.ts', 'type native-models', ...contractTypes] }
+const engineBorder: Room = { ...inMain, may: [...engineHost, 'main/engine/fork.ts', 'main/children', 'type native-models', ...contractTypes] }
 const sandboxHost = ['main/sandbox/host.ts', 'main/sandbox/protocol.ts']
-const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'main/sandbox/child.ts', 'main/sandbox/chunks.ts', 'main/sandbox/supervisor.ts', 'type main/text', 'type main/data', ...contractTypes] }
+const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'main/sandbox/child.ts', 'main/sandbox/chunks.ts', 'main/sandbox/supervisor.ts', 'main/children', 'type main/text', 'type main/data', ...contractTypes] }
 const store: Room = { ...inMain, may: [...contractTypes, 'preload/contract/domain.ts'] }
 const entrance: Room = { ...inMain, may: ['main', 'preload/contract'] }
 
@@ -37,6 +37,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'preload/contract': { may: [], packages: ['zod'], builtins: [] },
   'preload/*': { may: ['preload/contract'], packages: ['electron', 'zod'], builtins: [] },
   renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', 'bits-ui', '@tanstack/svelte-virtual', 'diff'], builtins: [] },
+  'renderer/main.ts': { may: ['renderer', 'preload/contract'], packages: ['svelte', 'zod'], builtins: [] }, // zod is told to evaluate nothing
 
   'native-models/*': { ...none, may: [] },
   'native-models/onnx': { ...none, may: [] },
@@ -47,6 +48,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'native-models/weights': { may: ['native-models/onnx', 'native-models/random.ts'], packages: [], builtins: files },
   'native-models/bundled': { may: ['native-models'], packages: [], builtins: files }, // the recipe writes files
 
+  'main/children': { ...inMain, may: [] },
   'main/cream': { ...none, may: contractTypes },
   'main/text': { ...inMain, may: contractTypes, packages: ['@huggingface/tokenizers', '@huggingface/jinja'] },
   'main/data': { ...inMain, may: ['main/text', 'preload/contract'] },
@@ -73,6 +75,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'main/ipc': { ...inMain, may: ['main/pipeline', 'main/cream', 'main/store', 'main/export', ...sandboxHost, 'preload/contract'] },
   'main/hosts': entrance,
   'main/hosts/electron.ts': { ...entrance, packages: ['electron'] },
+  'main/hosts/electron': { ...entrance, packages: ['electron'] },
   'main/hosts/browser.ts': { ...entrance, packages: ['ws'] },
   'main/*': { ...entrance, packages: ['commander'] },
   'main/cli': { ...entrance, may: [...entrance.may, 'native-models'], packages: ['commander', 'zod'] },

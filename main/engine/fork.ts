@@ -1,5 +1,5 @@
-/** Starts the engine process. The one place that knows how: Electron's utilityProcess will be the second way. */
-import { fork } from 'node:child_process'
+/** Starts the engine process and tells how it ended. */
+import { startChild } from '../children/start.ts'
 import type { FromEngine, ToEngine } from './protocol.ts'
 
 export interface EngineProcess {
@@ -19,12 +19,7 @@ export interface EngineListeners {
 
 /** The child leaves when the channel to this process closes, so it never outlives it. */
 export function forkEngine(entry: URL, env: Readonly<Record<string, string>>, listeners: EngineListeners): EngineProcess {
-  const child = fork(entry, {
-    env: { ...process.env, ...env },
-    execArgv: [], // not the parent's: a test runner's or debugger's flags are not for the engine
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  })
+  const child = startChild({ program: 'engine', entry, env: { ...process.env, ...env }, execArgv: [], stdout: 'pipe' })
   let failure: Error | undefined
   child.on('message', (message) => listeners.onMessage(message as FromEngine))
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => listeners.onOutput(text))

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path'
 import type { Message, PromptInput } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import { startChild } from './child.ts'
+import { startSandboxChild } from './child.ts'
 import { chunksOf } from './chunks.ts'
-import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, ReadOptions, Reading, Rejected, StreamState, TextInfo } from './protocol.ts'
+import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, ReadOptions, Reading, Rejected, SeenText, StreamState, TextInfo } from './protocol.ts'
 import type { Limits, Line } from './supervisor.ts'
 import { supervise } from './supervisor.ts'
 
-export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SftExample, TaskItem, TextInfo } from './protocol.ts'
+export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SeenText, SftExample, TaskItem, TextInfo } from './protocol.ts'
 
 export interface Sandbox {
   /** @throws AppError('bad-text') when the folder's tokenizer or template cannot be used */
@@ -28,6 +28,8 @@ export interface SandboxText {
   encode(texts: readonly string[], options: { special: boolean }): Promise<number[][]>
   encodePrompts(prompts: readonly PromptInput[]): Promise<({ ids: number[] } | Rejected)[]>
   encodeExamples(examples: readonly ExampleText[], options?: { maxLength?: number }): Promise<(ExampleTokens | Rejected)[]>
+  /** One row token by token. @throws AppError('bad-text') when it cannot be used */
+  see(row: { prompt: PromptInput; response: string | null }, options: { maxLength: number }): Promise<SeenText>
   decode(batch: readonly number[][], options: { skipSpecial: boolean }): Promise<string[]>
   render(messages: Message[], options: { addGenerationPrompt: boolean }): Promise<string>
   stream(): SandboxStream
@@ -44,7 +46,7 @@ const defaultLimits: Limits = { call: 5000, open: 15_000, start: 30_000 }
 
 export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
   const { call: callLimit, open: openLimit, start } = { ...defaultLimits, ...limits }
-  const supervisor = supervise(startChild, { call: callLimit, open: openLimit, start })
+  const supervisor = supervise(startSandboxChild, { call: callLimit, open: openLimit, start })
   let models = 0
 
   async function openModel(folder: string, today: string | undefined): Promise<SandboxText> {
@@ -86,6 +88,7 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
         examples, ({ prompt, response }) => 2 * promptSize(prompt) + response.length, 'tokenising examples',
         (chunk, doing) => ask('encodeExamples', { examples: chunk, ...options }, doing),
       ),
+      see: (row, options) => ask('see', { ...row, ...options }, 'tokenising a row'),
       decode: (batch, { skipSpecial }) => askInChunks(batch, (ids) => 4 * ids.length, 'decoding responses', (chunk, doing) => ask('decode', { batch: chunk, skipSpecial }, doing)),
       render: (messages, { addGenerationPrompt }) => ask('render', { messages, addGenerationPrompt }, 'rendering a conversation'),
       stream() {

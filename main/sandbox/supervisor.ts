@@ -1,7 +1,6 @@
 /** Keeps one child, gives it one request at a time, and kills it when a request shows no sign of life. */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { Child } from '../children/start.ts'
 import type { CallName, Calls, Reply, Request, RowsRead } from './protocol.ts'
 
 export interface Limits {
@@ -40,8 +39,8 @@ const farewell = 1000
 /** A timer that fires late (this process was busy) fires before the answers that already wait are read: look again then. */
 const secondLook = 100
 
-export function supervise(start: () => ChildProcess, limits: Limits): Supervisor {
-  let child: { process: ChildProcess; line: Line } | null = null
+export function supervise(start: () => Child, limits: Limits): Supervisor {
+  let child: { process: Child; line: Line } | null = null
   let last: Promise<unknown> = Promise.resolve()
   let closed = false
   const refuseClosed = (): void => {
@@ -76,7 +75,7 @@ export function supervise(start: () => ChildProcess, limits: Limits): Supervisor
       closed = true
       if (child === null) return
       const { process } = child
-      const gone = once(process, 'exit')
+      const gone = new Promise<void>((resolve) => void process.once('exit', () => resolve()))
       const timer = setTimeout(() => process.kill('SIGKILL'), farewell)
       if (process.connected) process.disconnect()
       await gone
@@ -87,7 +86,7 @@ export function supervise(start: () => ChildProcess, limits: Limits): Supervisor
 
 type Answer = Extract<Reply, { result: unknown } | { error: unknown }>
 
-function asker(process: ChildProcess, errors: () => string, closed: () => boolean): Line['ask'] {
+function asker(process: Child, errors: () => string, closed: () => boolean): Line['ask'] {
   let id = 0
   return (call, args, options) => {
     const request = { id: ++id, call, args } as Request
@@ -106,7 +105,7 @@ function asker(process: ChildProcess, errors: () => string, closed: () => boolea
 
 /** Waits for the reply that `isLast` accepts. Every message is a sign of life; silence beyond the limit, or death, rejects. */
 function exchange<Last extends Reply>(
-  process: ChildProcess, errors: () => string, closed: () => boolean, { doing, limit }: CallOptions, isLast: (reply: Reply) => reply is Last,
+  process: Child, errors: () => string, closed: () => boolean, { doing, limit }: CallOptions, isLast: (reply: Reply) => reply is Last,
 ): Promise<Last> {
   return new Promise((resolve, reject) => {
     let late = false
@@ -145,7 +144,7 @@ function death(doing: string, late: boolean, limit: number, code: number | null,
 }
 
 /** The last of what the child wrote to stderr, for the cause of its death. */
-function tailOf(process: ChildProcess): () => string {
+function tailOf(process: Child): () => string {
   let tail = ''
   process.stderr?.setEncoding('utf8').on('data', (text: string) => { tail = (tail + text).slice(-4000) })
   return () => tail
