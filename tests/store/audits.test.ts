@@ -10,7 +10,7 @@ import { type NewVerdict, insertVerdict } from '../../main/store/verdicts.ts'
 import { ids, insertFinishedRound, insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
 
 const id = auditId(ids.set, 1)
-const session = { id, setId: ids.set, plan: { showings: [1, 2] }, annotator: 'ana', criterion: 'correct', line: 0.6, idempotencyKey: 'start' }
+const session = { id, setId: ids.set, mode: 'pairs' as const, continuesId: null, plan: { showings: [1, 2] }, annotator: 'ana', criterion: 'correct', line: 0.6, idempotencyKey: 'start' }
 const given: NewVerdict = { promptId: ids.prompt(0), responseAId: ids.response(0, 0), responseBId: ids.response(0, 1), verdict: 'flag', undoneOf: null, auditId: id, showing: 0, note: 'odd', annotator: 'ana', criterion: 'correct', idempotencyKey: 'k1', elapsedMs: 900 }
 
 function audited(): Database {

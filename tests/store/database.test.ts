@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync, cpSync, mkdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync, cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { all, get, inTransaction, openDatabase, run } from '../../main/store/database.ts'
@@ -7,7 +7,7 @@ import { backupOf, migrationsFolder } from '../../main/store/migrate.ts'
 import { modelsOf } from '../../main/store/models.ts'
 import { insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
 
-const newest = 2
+const newest = readdirSync(migrationsFolder).length
 
 function open(file: string, options: Parameters<typeof openDatabase>[1] = {}): Database {
   const db = openDatabase(file, options)
