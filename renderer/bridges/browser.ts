@@ -1,0 +1,87 @@
+/** The bridge of a browser page: requests by HTTP, events by a WebSocket that reconnects from the last event it has seen. */
+import type { Cursor, EventMessage } from '../../preload/contract/events.ts'
+import type { Bridge, Params, Reply, RequestName, Result } from '../../preload/contract/requests.ts'
+import type { PlaceEntry } from '../../preload/contract/requests/place.ts'
+import type { Connection } from '../api.ts'
+
+const KEY = 'creamery-key'
+const [FIRST_WAIT, LONGEST_WAIT] = [250, 4000] // milliseconds between attempts to connect
+
+export function openBrowserBridge(onConnection: (connection: Connection) => void): Bridge {
+  const key = takeKey()
+  if (key === null) queueMicrotask(() => onConnection('refused'))
+  return {
+    request: (name, params) => post(key ?? '', name, params, onConnection),
+    subscribe: (from, listener) => (key === null ? () => {} : listen(key, from, listener, onConnection)),
+  }
+}
+
+/** A file of this computer, sent to main. @returns its entry, as if it had been picked there */
+export async function upload(file: File, onProgress: (sent: number) => void, signal?: AbortSignal): Promise<Reply<PlaceEntry>> {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest() // fetch reports no progress of what is sent
+    const fail = (sentence: string): void => resolve({ ok: false, error: { code: 'bad-arguments', sentence } })
+    request.upload.onprogress = ({ loaded }) => onProgress(loaded)
+    request.onload = () => resolve(JSON.parse(request.responseText) as Reply<PlaceEntry>)
+    request.onerror = () => fail(`${file.name} could not be sent: Creamery does not answer. Is it still running?`)
+    request.onabort = () => fail(`${file.name} was not sent: you stopped it.`)
+    signal?.addEventListener('abort', () => request.abort(), { once: true })
+    request.open('PUT', `/upload/${encodeURIComponent(file.name)}`)
+    request.setRequestHeader('X-Creamery-Key', localStorage.getItem(KEY) ?? '')
+    request.send(file)
+  })
+}
+
+/** The key came in the fragment, which no server sees; it leaves the address bar at once and stays with this origin. */
+function takeKey(): string | null {
+  const given = /^#key=([\w-]+)$/.exec(location.hash)?.[1]
+  if (given !== undefined) {
+    localStorage.setItem(KEY, given)
+    history.replaceState(null, '', '/')
+  }
+  return localStorage.getItem(KEY)
+}
+
+async function post<Name extends RequestName>(key: string, name: Name, params: Params<Name>, onConnection: (connection: Connection) => void): Promise<Reply<Result<Name>>> {
+  try {
+    const response = await fetch(`/api/${name}`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Creamery-Key': key }, body: JSON.stringify(params) })
+    if (response.status === 401 || response.status === 403) onConnection('refused')
+    return (await response.json()) as Reply<Result<Name>>
+  } catch {
+    return { ok: false, error: { code: 'cancelled', sentence: 'Creamery does not answer; is it still running where you started it? This page connects again by itself.' } }
+  }
+}
+
+function listen(key: string, from: Cursor | null, listener: (message: EventMessage) => void, onConnection: (connection: Connection) => void): () => void {
+  let cursor = from
+  let wait = FIRST_WAIT
+  let ended = false
+  let socket: WebSocket | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const connect = (): void => {
+    const place = cursor ? `?${new URLSearchParams({ epoch: cursor.epoch, after: String(cursor.sequence) })}` : ''
+    socket = new WebSocket(`ws://${location.host}/events${place}`, ['creamery', key])
+    socket.onopen = () => {
+      wait = FIRST_WAIT
+      onConnection('connected')
+    }
+    socket.onmessage = ({ data }: MessageEvent<string>) => {
+      const message = JSON.parse(data) as EventMessage
+      cursor = message.kind === 'snapshot' ? message.cursor : { epoch: message.epoch, sequence: message.events.at(-1)?.sequence ?? cursor?.sequence ?? 0 }
+      listener(message)
+    }
+    socket.onclose = () => {
+      if (ended) return
+      onConnection('lost')
+      timer = setTimeout(connect, wait)
+      wait = Math.min(2 * wait, LONGEST_WAIT)
+    }
+  }
+  connect()
+  return () => {
+    ended = true
+    clearTimeout(timer)
+    socket?.close()
+  }
+}

@@ -1,0 +1,152 @@
+/** What main says of itself, as reactive state: the open project, where its run stands, the one job, and what to tell the person. */
+import { getContext, setContext } from 'svelte'
+import type { EventMessage, WorkbenchEvent } from '../../preload/contract/events.ts'
+import type { Bridge, Params, RequestName, Result } from '../../preload/contract/requests.ts'
+import type { AppInfo } from '../../preload/contract/requests/app.ts'
+import type { OpenedProject } from '../../preload/contract/requests/project.ts'
+import type { IterationView, Job, JobEnd, RunStatus } from '../../preload/contract/requests/run.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
+import { type Connection, type OpenBridge, Refused, ask, newKey } from '../api.ts'
+
+export interface Notice {
+  readonly id: number
+  readonly tone: 'info' | 'problem'
+  readonly sentence: string
+}
+
+/** 'reset' comes after a reconnect that could not be continued: everything shown is fetched again. */
+export type Heard = WorkbenchEvent | { readonly kind: 'reset' }
+
+const MOST_NOTICES = 4
+
+export class Workbench {
+  readonly #bridge: Bridge
+  readonly #listeners = new Set<(event: Heard) => void>()
+  #notices = 0
+  connection = $state.raw<Connection>('connecting')
+  info = $state.raw<AppInfo | null>(null)
+  /** Undefined until main has said which one is open. */
+  project = $state.raw<OpenedProject | null | undefined>(undefined)
+  status = $state.raw<RunStatus | null>(null)
+  job = $state.raw<Job | null>(null)
+  lastEnd = $state.raw<JobEnd | null>(null)
+  notices = $state.raw<readonly Notice[]>([])
+  /** The last milestone, for people who hear the page. */
+  spoken = $state('')
+
+  constructor(open: OpenBridge) {
+    this.#bridge = open((connection) => (this.connection = connection))
+    this.#bridge.subscribe(null, (message) => this.#hear(message))
+    void this.attempt(async () => void (this.info = await this.ask('app/info', {})))
+  }
+
+  /** @throws Refused */
+  ask<Name extends RequestName>(name: Name, params: Params<Name>): Promise<Result<Name>> {
+    return ask(this.#bridge, name, params)
+  }
+
+  /** Does something for the person; what main refuses becomes a notice. @returns what it gave, or undefined */
+  async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      this.tell('problem', error.message)
+      return undefined
+    }
+  }
+
+  /** @returns the end of it */
+  listen(listener: (event: Heard) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  tell(tone: Notice['tone'], sentence: string): void {
+    const others = this.notices.filter((notice) => notice.sentence !== sentence)
+    this.notices = [...others, { id: ++this.#notices, tone, sentence }].slice(-MOST_NOTICES)
+  }
+
+  dismiss(id: number): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id)
+  }
+
+  iteration(id: string): IterationView | undefined {
+    return this.status?.iterations.find(({ iterationId }) => iterationId === id)
+  }
+
+  /** Carries the run on, through `until` or to where it has to wait. */
+  start(until?: Stage): Promise<Job | undefined> {
+    return this.attempt(() => this.ask('run/start', { key: newKey(), ...(until && { until }) }))
+  }
+
+  pause(): Promise<Job | null | undefined> {
+    return this.attempt(() => this.ask('run/pause', {}))
+  }
+
+  resume(): Promise<Job | undefined> {
+    return this.attempt(() => this.ask('run/resume', { key: newKey() }))
+  }
+
+  async refreshStatus(): Promise<void> {
+    if (!this.project) return void (this.status = null)
+    await this.attempt(async () => void (this.status = await this.ask('run/status', {})))
+  }
+
+  #hear(message: EventMessage): void {
+    if (message.kind === 'events') return message.events.forEach(({ event }) => this.#take(event))
+    const { project, job, lastEnd } = message.snapshot
+    this.project = project
+    this.job = job
+    this.lastEnd = lastEnd
+    void this.refreshStatus()
+    this.#pass({ kind: 'reset' })
+  }
+
+  #take(event: WorkbenchEvent): void {
+    switch (event.kind) {
+      case 'project-opened':
+        this.project = event.project
+        this.lastEnd = null
+        break
+      case 'project-closed':
+        this.project = this.status = null
+        break
+      case 'job-changed':
+        this.job = event.job
+        this.lastEnd = null
+        break
+      case 'job-ended':
+        this.job = null
+        this.lastEnd = event.end
+        if (event.end.error) this.tell('problem', event.end.error.sentence)
+        this.spoken = event.end.error?.sentence ?? (event.end.how === 'paused' ? 'Paused; everything so far is saved.' : 'Done; the next step waits for you.')
+        break
+      case 'progress':
+        if (this.job) this.job = { ...this.job, iteration: event.iteration, stage: event.stage, progress: event.progress }
+        break
+      case 'stage-done':
+        this.spoken = event.summary
+        break
+      case 'engine-restarted':
+        this.tell('info', `The engine process ${event.reason}; it was started again and goes on from the last checkpoint. Nothing is lost.`)
+        break
+      case 'notice':
+        this.tell('info', event.message)
+        break
+      default:
+    }
+    if (changesStatus.has(event.kind)) void this.refreshStatus()
+    this.#pass(event)
+  }
+
+  #pass(event: Heard): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+}
+
+const changesStatus: ReadonlySet<WorkbenchEvent['kind']> = new Set(['project-opened', 'job-changed', 'job-ended', 'stage-started', 'stage-done', 'settings-changed', 'audit-changed'])
+
+const workbenchKey = Symbol('workbench')
+export const provideWorkbench = (workbench: Workbench): Workbench => setContext(workbenchKey, workbench)
+export const useWorkbench = (): Workbench => getContext<Workbench>(workbenchKey)
