@@ -1,7 +1,7 @@
 /** The engine's side of the protocol: runs one call at a time, passes events on, hears cancellations between batches. */
 import { constants, setPriority } from 'node:os'
 import { AppError, assertNever } from '../../preload/contract/errors.ts'
-import { type CallMap, type FromEngine, packError, type ToEngine } from './protocol.ts'
+import { type CallMap, type FromEngine, type MemoryReport, packError, type ToEngine } from './protocol.ts'
 
 export interface CallContext<Event> {
   emit(event: Event): void
@@ -15,6 +15,8 @@ export interface CallContext<Event> {
 export type Handlers<Calls extends CallMap<Calls>> = {
   readonly [Name in keyof Calls]: (params: Calls[Name]['params'], context: CallContext<Calls[Name]['event']>) => Promise<Calls[Name]['result']> | Calls[Name]['result']
 }
+
+export const reportMemory = (): MemoryReport => ({ rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 })
 
 /** Answers the parent process until it says `shutdown` or goes away. */
 export function serve<Calls extends CallMap<Calls>>(handlers: Handlers<Calls>): void {
@@ -30,7 +32,7 @@ export function serve<Calls extends CallMap<Calls>>(handlers: Handlers<Calls>): 
       if (!Object.hasOwn(handlers, name)) throw new Error('there is no such call')
       const handler = handlers[name as keyof Calls]
       const result = await handler(params as never, { emit: (event) => send({ kind: 'event', id, event }), signal: controller.signal })
-      send({ kind: 'result', id, result })
+      send({ kind: 'result', id, result, memory: reportMemory() })
     } catch (error) {
       send({ kind: 'error', id, error: packError(error) })
     } finally {

@@ -5,7 +5,7 @@
 import { extname } from 'node:path'
 import { AppError, assertNever } from '../../preload/contract/errors.ts'
 import { type EngineProcess, forkEngine } from './fork.ts'
-import { type Call, type CallMap, type EngineCalls, type FromEngine, unpackError } from './protocol.ts'
+import { type Call, type CallMap, type EngineCalls, type FromEngine, type MemoryReport, unpackError } from './protocol.ts'
 
 export interface EngineOptions {
   /** The child's program; by default worker.ts beside this file. */
@@ -46,6 +46,7 @@ export class EngineHost<Calls extends CallMap<Calls> = EngineCalls> {
   #running: Pending | null = null
   readonly #waiting: Pending[] = []
   #output = ''
+  #memory: MemoryReport | null = null
   #lastId = 0
   #generation = 0
   #deaths: { readonly at: number; readonly error: AppError }[] = []
@@ -69,6 +70,11 @@ export class EngineHost<Calls extends CallMap<Calls> = EngineCalls> {
 
   get pid(): number | undefined {
     return this.#process?.pid
+  }
+
+  /** What the living process held when it answered last; null before its first answer. */
+  get memory(): MemoryReport | null {
+    return this.#memory
   }
 
   /**
@@ -111,6 +117,7 @@ export class EngineHost<Calls extends CallMap<Calls> = EngineCalls> {
   #launch(): void {
     this.#generation++
     this.#output = ''
+    this.#memory = null
     this.#ended = new Promise((resolve) => {
       this.#process = forkEngine(this.#options.entry ?? new URL(`./worker${extname(import.meta.url)}`, import.meta.url), this.#options.env ?? {}, {
         onMessage: (message) => this.#hear(message),
@@ -160,6 +167,7 @@ export class EngineHost<Calls extends CallMap<Calls> = EngineCalls> {
     this.#running = null
     switch (message.kind) {
       case 'result':
+        this.#memory = message.memory
         // Work that was finished before a cancellation reached it counts; a failed listener does not.
         if (call.failure && !isCancelled(call.failure)) call.reject(call.failure)
         else call.resolve(message.result as never)

@@ -214,7 +214,7 @@ export type ToEngine =
 
 export type FromEngine =
   | { readonly kind: 'event'; readonly id: number; readonly event: unknown }
-  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown; readonly memory: MemoryReport }
   | { readonly kind: 'error'; readonly id: number; readonly error: WireError }
 
 /** An error in transit. Structured clone would lose the class and the code. */

@@ -1,6 +1,6 @@
 /** The engine process: a table of what it answers. Started by host.ts, never imported. */
 import { probe, tryDevice } from './devices.ts'
-import { type Handlers, serve } from './dispatch.ts'
+import { type Handlers, reportMemory, serve } from './dispatch.ts'
 import { measureGemm } from './gemm.ts'
 import { sweepTemporaryFolders } from './merged.ts'
 import type { EngineCalls } from './protocol.ts'
@@ -19,7 +19,7 @@ export const handlers: Handlers<EngineCalls> = {
   hello: () => ({ pid: process.pid, node: process.versions.node, onnxruntime: runtimeVersion }),
   probe: () => probe(),
   tryDevice: ({ device }) => tryDevice(device),
-  memory: () => ({ rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 }),
+  memory: reportMemory,
   gemm: measureGemm,
   score,
   sample,

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { probeDevices } from '../pipeline/devices.ts'
+import type { EngineView } from '../../preload/contract/requests/app.ts'
 import type { HandlersOf } from './handler.ts'
+import type { Workbench } from './workbench.ts'
 
 export const appHandlers: HandlersOf<'app'> = {
   'app/info': ({ options: { version, host }, shelf }) => ({ version, host, platform: `${process.platform}-${process.arch}`, threads: availableParallelism(), projectsFolder: shelf.folder }),
@@ -14,4 +16,17 @@ export const appHandlers: HandlersOf<'app'> = {
     }
     return workbench.devices
   },
+  'app/engine': async (workbench) => {
+    const { job } = workbench
+    const engine = job?.engine
+    return { state: engine ? 'working' : job ? 'starting' : 'off', pid: engine?.pid ?? null, rssBytes: engine?.memory?.rss ?? null, device: await deviceOf(workbench) }
+  },
+}
+
+/** By the name that the last look at the devices gave; asking for one would start processes. */
+async function deviceOf(workbench: Workbench): Promise<EngineView['device']> {
+  if (!workbench.current()) return null
+  const { device } = workbench.run.config
+  const found = (await workbench.devices?.catch(() => null))?.find((one) => one.device === device)
+  return { device, name: found?.name ?? (device === 'cpu' ? `CPU, ${availableParallelism()} threads` : 'WebGPU adapter (name not reported)') }
 }

@@ -3,7 +3,7 @@ import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CurvePoint } from '../../preload/contract/requests/figures.ts'
 import type { Job as JobView, JobEnd } from '../../preload/contract/requests/run.ts'
-import type { RunEvent } from '../pipeline/context.ts'
+import type { RunContext, RunEvent } from '../pipeline/context.ts'
 import { carryOn } from '../pipeline/runner.ts'
 import { withOpenRun } from '../pipeline/session.ts'
 import type { Project } from '../store/project.ts'
@@ -27,6 +27,7 @@ export class Job {
   #state: JobView['state'] = 'starting'
   #stage: { readonly iteration: number; readonly stage: Stage; readonly stageId: string; readonly title: string } | null = null
   #progress: JobView['progress'] = null
+  #engine: RunContext['engine'] | null = null
   /** The stage's first progress: what was done before is no part of the rate. */
   #first: { readonly done: number; readonly at: number } | null = null
   /** Steps of the training under way that may not be committed yet, by number. */
@@ -43,6 +44,11 @@ export class Job {
   view(): JobView {
     const { id, until } = this.#options
     return { id, state: this.#state, startedAt: this.#startedAt, until, iteration: this.#stage?.iteration ?? null, stage: this.#stage?.stage ?? null, title: this.#stage?.title ?? null, progress: this.#progress }
+  }
+
+  /** Null until it answers. */
+  get engine(): RunContext['engine'] | null {
+    return this.#engine
   }
 
   /** Steps taken in a stage by this job, committed or not, in order; and how many there will be. */
@@ -64,6 +70,7 @@ export class Job {
     this.#tell()
     try {
       const how = await withOpenRun(project, run, { signal: this.#stop.signal, emit: (event) => this.#hear(event) }, (context) => {
+        this.#engine = context.engine
         if (this.#state === 'starting') this.#state = 'running'
         this.#tell()
         return carryOn(context, until === null ? {} : { until })

@@ -3,7 +3,10 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { DataPreview } from '../../preload/contract/requests/place.ts'
 import { loadConfig } from '../pipeline/config.ts'
 import { inspectModel } from '../pipeline/open-model.ts'
+import { seeRow } from '../pipeline/see.ts'
+import { splitPrompts } from '../pipeline/split.ts'
 import type { HandlersOf } from './handler.ts'
+import { textOf } from './texts.ts'
 
 const REJECTS = 20
 
@@ -43,5 +46,15 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
         return preview({ ...reading, taken: reading.taken.map(({ prompt, answer, task = null }) => ({ prompt, response: null, answer, task })) })
       }
     }
+  },
+  'data/see': async (workbench, { file, model, ...row }) => {
+    const { places, sandbox } = workbench
+    const folder = places.pathOf(model)
+    return seeRow({ file: places.pathOf(file), model: folder, ...row }, sandbox, await textOf(workbench, folder))
+  },
+  'data/split': async (workbench, { prompts, model, ...deal }) => {
+    const { places, sandbox } = workbench
+    const folder = places.pathOf(model)
+    return splitPrompts({ file: places.pathOf(prompts), model: folder, ...deal }, sandbox, await textOf(workbench, folder))
   },
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../preload/contract/errors.ts'
+import { biasOf } from '../pipeline/bias.ts'
 import { type RankedIteration, previewRanks, rankedIteration, viewRanks } from '../pipeline/rank-view.ts'
 import { passes, rankRows, rankingOfPrompt, sortRows } from '../pipeline/rank-rows.ts'
 import { promptHeadOf, responseTexts, verdictCounts } from '../store/browse.ts'
@@ -26,6 +27,7 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
     const { iteration, ranked } = rankedOf(workbench, iterationId)
     return previewRanks(workbench.project.db, workbench.run, iteration, ranked, choice)
   },
+  'rank/bias': (workbench, { iterationId }) => biasOf(workbench.project.db, workbench.iteration(iterationId)),
   'pair/list': (workbench, { iterationId, offset, limit }) => {
     const { db } = workbench.project
     const { ranked } = rankedOf(workbench, iterationId)

@@ -31,13 +31,12 @@ export async function planRun(config: RunConfig, sandbox: Sandbox, text: Sandbox
   for (const { file } of config.data.evaluation) await sandbox.readTasks(file, { limit: 1 })
   const { taken } = await sandbox.readPrompts(config.data.prompts, config.data.promptsLimit === undefined ? {} : { limit: config.data.promptsLimit })
   const encoded = await text.encodePrompts(taken.map(({ prompt }) => prompt))
-  const order = permutation(taken.length, config.seed, hashText('shares'))
-  const shareOf = new Map(order.map((position, i) => [position, (i % config.iterations) + 1]))
+  const shares = sharesOf(taken.length, config)
   const prompts = taken.map(({ id, prompt, answer, task }, position) => {
     const one = encoded[position]!
     const ids = 'ids' in one ? one.ids : []
     return {
-      position, share: shareOf.get(position)!, sourceId: id, input: prompt, tokenIds: Int32Array.from(ids), answer: answer ?? null, task: task ?? null,
+      position, share: shares[position]!, sourceId: id, input: prompt, tokenIds: Int32Array.from(ids), answer: answer ?? null, task: task ?? null,
       skipReason: ids.length === 0 || ids.length >= contextLength ? ('prompt-too-long' as const) : null,
     }
   })
@@ -47,6 +46,13 @@ export async function planRun(config: RunConfig, sandbox: Sandbox, text: Sandbox
     }
   }
   return { config, baseSha256: (await hashCheckpoint(config.model)).sha256, prompts }
+}
+
+/** Which iteration takes each of `count` prompts, from 1: a seeded deal, as even as can be. */
+export function sharesOf(count: number, { seed, iterations }: Pick<RunConfig, 'seed' | 'iterations'>): number[] {
+  const shares = Array<number>(count)
+  permutation(count, seed, hashText('shares')).forEach((position, i) => (shares[position] = (i % iterations) + 1))
+  return shares
 }
 
 /** Writes the plan: the run, M0, its prompts, and iteration 0 (SFT). */

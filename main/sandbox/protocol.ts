@@ -23,6 +23,18 @@ export interface ExampleText {
 /** `dropped` counts the tokens cut off the completion's end to fit the asked-for length. */
 export type ExampleTokens = EncodedExample & { dropped: number }
 
+/** One row as training (with a response) or sampling (without) gets it. */
+export interface SeenText {
+  /** The template's text of the prompt, and the completion's as its tokens write it. */
+  rendered: string
+  /** After cutting to the length. */
+  ids: number[]
+  /** The text of each id; special tokens written out. */
+  pieces: string[]
+  completionStart: number
+  dropped: number
+}
+
 /** `model` is the host's number of an opened text model. */
 export interface Calls {
   openText: { args: { model: number; folder: string; today?: string }; result: TextInfo }
@@ -30,6 +42,8 @@ export interface Calls {
   encode: { args: { model: number; texts: string[]; special: boolean }; result: number[][] }
   encodePrompts: { args: { model: number; prompts: PromptInput[] }; result: ({ ids: number[] } | Rejected)[] }
   encodeExamples: { args: { model: number; examples: ExampleText[]; maxLength?: number }; result: (ExampleTokens | Rejected)[] }
+  /** @throws AppError('bad-text') for a row that cannot be used */
+  see: { args: { model: number; prompt: PromptInput; response: string | null; maxLength: number }; result: SeenText }
   decode: { args: { model: number; batch: number[][]; skipSpecial: boolean }; result: string[] }
   render: { args: { model: number; messages: Message[]; addGenerationPrompt: boolean }; result: string }
   advanceStream: { args: { model: number; state: StreamState; ids: number[] }; result: { text: string; state: StreamState } }

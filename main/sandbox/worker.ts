@@ -5,6 +5,7 @@ import { streamDataset } from '../data/read.ts'
 import { truncateExample } from '../text/example.ts'
 import type { TextModel } from '../text/model.ts'
 import { openText } from '../text/model.ts'
+import { piecesOf } from '../text/pieces.ts'
 import { advanceStream, finishStream } from '../text/stream.ts'
 import type { CallName, Calls, Rejected, Reply, Request, RowsRead } from './protocol.ts'
 
@@ -39,6 +40,13 @@ const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls
     const { kept, dropped } = truncateExample(modelOf(model).encodeExample(prompt, response), maxLength)
     return { ...kept, dropped }
   })),
+  see({ model, prompt, response, maxLength }) {
+    const text = modelOf(model)
+    const whole = response === null ? { ids: text.encodePrompt(prompt), completionStart: Infinity } : text.encodeExample(prompt, response)
+    const { kept, dropped } = response === null ? { kept: { ids: whole.ids, completionStart: whole.ids.length }, dropped: 0 } : truncateExample(whole, maxLength)
+    const written = (ids: readonly number[]): string => text.decode(ids, { skipSpecial: false })
+    return { rendered: text.promptText(prompt) + written(whole.ids.slice(kept.completionStart)), ...kept, dropped, pieces: piecesOf(written, kept.ids) }
+  },
   decode: ({ model, batch, skipSpecial }) => batch.map((ids) => modelOf(model).decode(ids, { skipSpecial })),
   render: ({ model, messages, addGenerationPrompt }) => modelOf(model).render(messages, { addGenerationPrompt }),
   advanceStream: ({ model, state, ids }) => advanceStream(shown(model), state, ids),

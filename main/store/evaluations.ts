@@ -102,3 +102,55 @@ const pairedItemsSql = `
   SELECT a.item_id, sum(a.is_correct) AS first_correct, sum(b.is_correct) AS second_correct, count(*) AS samples
   FROM evaluation_items a JOIN evaluation_items b ON b.evaluation_id = @secondId AND b.item_id = a.item_id AND b.sample = a.sample
   WHERE a.evaluation_id = @firstId GROUP BY a.item_id ORDER BY a.item_id`
+
+/** One question answered under two evaluations. */
+export interface ComparedAnswer {
+  task: string
+  itemId: string
+  sample: number
+  first: Omit<EvaluationItem, 'evaluationId' | 'itemId' | 'sample'>
+  second: Omit<EvaluationItem, 'evaluationId' | 'itemId' | 'sample'>
+}
+
+export interface AnswerFilter {
+  readonly firstModelId: string
+  readonly secondModelId: string
+  readonly decoding: Decoding
+  /** Null: all tasks. */
+  readonly task: string | null
+  /** Is the answer right under the first and the second? Null: either way. */
+  readonly right: readonly [boolean, boolean] | null
+}
+
+const comparedFrom = `
+  FROM evaluations x JOIN evaluations y ON y.model_id = @secondModelId AND y.task = x.task AND y.decoding = x.decoding AND y.scorer = x.scorer AND y.correct IS NOT NULL
+  JOIN evaluation_items a ON a.evaluation_id = x.id
+  JOIN evaluation_items b ON b.evaluation_id = y.id AND b.item_id = a.item_id AND b.sample = a.sample
+  WHERE x.model_id = @firstModelId AND x.decoding = @decoding AND x.correct IS NOT NULL AND (@task IS NULL OR x.task = @task)`
+
+/** How many answers of two models are right under both, neither, the second only, the first only. */
+export function countCompared(db: Database, { firstModelId, secondModelId, decoding, task }: AnswerFilter): { bothRight: number; bothWrong: number; gained: number; lost: number } {
+  return get(db, `
+    SELECT coalesce(sum(a.is_correct AND b.is_correct), 0) AS both_right, coalesce(sum(NOT a.is_correct AND NOT b.is_correct), 0) AS both_wrong,
+      coalesce(sum(NOT a.is_correct AND b.is_correct), 0) AS gained, coalesce(sum(a.is_correct AND NOT b.is_correct), 0) AS lost ${comparedFrom}`, { firstModelId, secondModelId, decoding, task })!
+}
+
+/** A window on what two models answered to the same questions, by task, question and sample. */
+export function comparedAnswers(db: Database, { firstModelId, secondModelId, decoding, task, right }: AnswerFilter, { offset, limit }: { offset: number; limit: number }): ComparedAnswer[] {
+  const sides = ['a', 'b'].map((side, i) => `${side}.is_correct AS is_correct_${i}, ${side}.extracted AS extracted_${i}, ${side}.text AS text_${i}, ${side}.finish_reason AS finish_reason_${i}`).join(', ')
+  const rows = all<Record<string, string | number | null>>(db, `
+    SELECT x.task, a.item_id, a.sample, ${sides} ${comparedFrom} AND (@first IS NULL OR (a.is_correct = @first AND b.is_correct = @second))
+    ORDER BY x.task, a.item_id, a.sample LIMIT @limit OFFSET @offset`,
+    { firstModelId, secondModelId, decoding, task, offset, limit, first: right && Number(right[0]), second: right && Number(right[1]) })
+  const side = (row: (typeof rows)[number], i: 0 | 1): ComparedAnswer['first'] => ({
+    isCorrect: row[`isCorrect${i}`] === 1, extracted: row[`extracted${i}`] as string | null, text: row[`text${i}`] as string, finishReason: row[`finishReason${i}`] as FinishReason,
+  })
+  return rows.map((row) => ({ task: row['task'] as string, itemId: row['itemId'] as string, sample: row['sample'] as number, first: side(row, 0), second: side(row, 1) }))
+}
+
+/** The tasks that two models both were asked. */
+export function comparedTasks(db: Database, firstModelId: string, secondModelId: string): string[] {
+  return all<{ task: string }>(db, `
+    SELECT DISTINCT x.task FROM evaluations x JOIN evaluations y ON y.model_id = @secondModelId AND y.task = x.task AND y.scorer = x.scorer AND y.correct IS NOT NULL
+    WHERE x.model_id = @firstModelId AND x.correct IS NOT NULL ORDER BY x.task`, { firstModelId, secondModelId }).map(({ task }) => task)
+}

@@ -30,6 +30,8 @@ export interface TextModel extends TextInfo {
   decode(ids: readonly number[], options: { skipSpecial: boolean }): string
   render(messages: readonly Message[], options: { addGenerationPrompt: boolean }): string
   encodePrompt(prompt: PromptInput): number[]
+  /** The text that `encodePrompt` tokenises, before a BOS is added. */
+  promptText(prompt: PromptInput): string
   encodeCompletion(response: string, prompt?: PromptInput): number[]
   encodeExample(prompt: PromptInput, response: string): EncodedExample
   createStreamDecoder(): StreamDecoder
@@ -69,6 +71,7 @@ export function openText(folder: string, { today = defaultToday }: { today?: str
     decode: tokenizer.decode,
     render,
     encodePrompt: (prompt) => asPrompt(prompt).ids,
+    promptText: (prompt) => asPrompt(prompt).text,
     encodeCompletion: (response, prompt) => asCompletion(response, prompt ?? null),
     encodeExample(prompt, response) {
       const { ids } = asPrompt(prompt)
