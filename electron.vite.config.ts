@@ -32,7 +32,7 @@ export default defineConfig({
       externalizeDeps: true, // native packages load their binaries from node_modules
       sourcemap: true,
       rolldownOptions: {
-        input: ['index', 'cli', 'engine/worker', 'sandbox/worker', 'hosts/utility-worker'].map((entry) => join(root, 'main', `${entry}.ts`)),
+        input: ['index', 'cli', 'engine/worker', 'sandbox/worker', 'hosts/electron/child'].map((entry) => join(root, 'main', `${entry}.ts`)),
         output: { preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
       },
     },

@@ -5,7 +5,6 @@
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { AppError } from '../../preload/contract/errors.ts'
@@ -184,6 +183,3 @@ function nameIn(pathname: string): string {
     throw new Refusal(400, 'upload with a bad name')
   }
 }
-
-/** Of this checkout. */
-export const builtPages = join(import.meta.dirname, '../../out/renderer')

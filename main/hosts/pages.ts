@@ -8,9 +8,9 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml', '.png': 'image/png', '.ico': 'image/x-icon', '.woff2': 'font/woff2',
 }
 
-/** Nothing inline, nothing evaluated, nothing from elsewhere; the WebSocket goes to the host the page came from. */
-export const contentPolicy = (host: string): string => [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", `connect-src 'self' ws://${host}`,
+/** Nothing inline, nothing evaluated, nothing from elsewhere; the WebSocket, where there is one, goes to the host the page came from. */
+export const contentPolicy = (host?: string): string => [
+  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", host === undefined ? "connect-src 'self'" : `connect-src 'self' ws://${host}`,
   "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 ].join('; ')
 
@@ -28,10 +28,14 @@ export function fileFor(folder: string, pathname: string): string | null {
   return realpathSync(file).startsWith(realpathSync(folder) + sep) ? file : null
 }
 
+export const typeOf = (file: string): string => types[extname(file)] ?? 'application/octet-stream'
+
+/** Where the renderer was built to: beside a built main, in out/ of a checkout. */
+export const builtPages = join(import.meta.dirname, extname(import.meta.filename) === '.ts' ? '../../out/renderer' : '../../renderer')
+
 export function sendFile(response: ServerResponse, file: string): void {
-  const type = types[extname(file)]
   // Built files carry their hash in their name; the page itself does not.
   const cache = extname(file) === '.html' ? 'no-store' : 'private, max-age=3600'
-  response.writeHead(200, { 'Content-Type': type ?? 'application/octet-stream', 'Content-Length': statSync(file).size, 'Cache-Control': cache })
+  response.writeHead(200, { 'Content-Type': typeOf(file), 'Content-Length': statSync(file).size, 'Cache-Control': cache })
   createReadStream(file).on('error', () => response.destroy()).pipe(response)
 }
