@@ -69,8 +69,8 @@ function extend(plan: AuditPlan, pairs: readonly AuditPair[], options: AuditOpti
   const { size, controlShare, repeatShare, repeatGap } = checked(pairs, options)
   const { random } = options
   const round = plan.showings.length // 0 at first: keeps the draws of an extension apart
-  const ordered = pairs.toSorted((a, b) => compareIds(a.id, b.id))
-  const strata = stratify(ordered, plan.strataLimit)
+  const ordered = inOrder(pairs)
+  const strata = strataOf(plan, pairs)
 
   const before = new Set(plan.pairs.map(({ pairId }) => pairId))
   const control = new Set(plan.pairs.filter((pair) => pair.control).map(({ pairId }) => pairId))
@@ -93,6 +93,13 @@ function extend(plan: AuditPlan, pairs: readonly AuditPair[], options: AuditOpti
   const showings = arrangeShowings(fresh, { repeatShare, repeatGap }, random, streams.showings, round)
   return { ...plan, pairs: planned, showings: [...plan.showings, ...showings] }
 }
+
+/** The strata that the plan's `stratum` counts, from the pairs it was made of. */
+export function strataOf({ strataLimit }: Pick<AuditPlan, 'strataLimit'>, pairs: readonly AuditPair[]): Stratum[] {
+  return stratify(inOrder(pairs), strataLimit)
+}
+
+const inOrder = (pairs: readonly AuditPair[]): AuditPair[] => pairs.toSorted((a, b) => compareIds(a.id, b.id))
 
 /** The stratum's drawn pairs and a simple random sample of its others, `size` in all. */
 function fillUp(stratum: Stratum, isDrawn: (pair: AuditPair) => boolean, size: number, random: Random, ...key: readonly number[]): AuditPair[] {

@@ -1,7 +1,7 @@
 /** Ranking mode: a person orders all responses to a prompt; tau-b against each judge says which judge people trust. */
 import { AppError } from '../../preload/contract/errors.ts'
 import { agreement } from './consistency.ts'
-import { type Proportion, proportionOf } from './proportion.ts'
+import { type Proportion, proportionOf, z95 } from './proportion.ts'
 
 /** A judge's values of one prompt's responses, by response id, and its tie tolerance. */
 export interface JudgeValues {
@@ -35,10 +35,18 @@ export function humanTaus({ order, current, previous }: HumanRanking): HumanTaus
   return { current: against(current), previous: against(previous) }
 }
 
+/** A mean with its 95 % interval (Student's t), within [−1, 1]; no interval below three values. */
+export interface MeanTau {
+  readonly mean: number
+  readonly low: number | null
+  readonly high: number | null
+  readonly n: number
+}
+
 export interface TrustReport {
-  /** Mean tau-b of the person with each judge over the prompts that have both; null without one. */
-  readonly meanCurrent: number | null
-  readonly meanPrevious: number | null
+  /** tau-b of the person with each judge over the prompts that have both; null without one. */
+  readonly current: MeanTau | null
+  readonly previous: MeanTau | null
   readonly prompts: number
   /** Prompts equally near to both judges. */
   readonly alike: number
@@ -50,15 +58,31 @@ export interface TrustReport {
 
 export function reportTrust(taus: readonly HumanTaus[]): TrustReport {
   const both = taus.flatMap(({ current, previous }) => (current === null || previous === null ? [] : [{ current, previous }]))
-  const mean = (judge: 'current' | 'previous') => (both.length === 0 ? null : both.reduce((sum, tau) => sum + tau[judge], 0) / both.length)
   const apart = both.filter(({ current, previous }) => current !== previous)
   const nearer = proportionOf(apart.map(({ current, previous }) => current > previous))
   return {
-    meanCurrent: mean('current'),
-    meanPrevious: mean('previous'),
+    current: meanTau(both.map(({ current }) => current)),
+    previous: meanTau(both.map(({ previous }) => previous)),
     prompts: both.length,
     alike: both.length - apart.length,
     nearerToCurrent: nearer,
     trusted: nearer === null ? 'undecided' : nearer.low > 0.5 ? 'current' : nearer.high < 0.5 ? 'previous' : 'undecided',
   }
+}
+
+function meanTau(taus: readonly number[]): MeanTau | null {
+  const n = taus.length
+  if (n === 0) return null
+  const mean = taus.reduce((sum, tau) => sum + tau, 0) / n
+  if (n < 3) return { mean, low: null, high: null, n }
+  const variance = taus.reduce((sum, tau) => sum + (tau - mean) ** 2, 0) / (n - 1)
+  const half = studentT95(n - 1) * Math.sqrt(variance / n)
+  return { mean, low: Math.max(-1, mean - half), high: Math.min(1, mean + half), n }
+}
+
+/** The two-sided 95 % quantile of Student's t from the normal one (Abramowitz & Stegun 26.7.5): 2.57 at 5, and within 1 % from 2 degrees of freedom on. */
+export function studentT95(degrees: number): number {
+  const z = z95
+  const terms = [(z ** 3 + z) / 4, (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96, (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384, (79 * z ** 9 + 776 * z ** 7 + 1482 * z ** 5 - 1920 * z ** 3 - 945 * z) / 92160]
+  return terms.reduce((sum, term, i) => sum + term / degrees ** (i + 1), z)
 }

@@ -25,7 +25,11 @@ const measured = new WeakMap<readonly JudgedPrompt[], readonly MeasuredPrompt[]>
 /** Null before the stage `rank` is done. */
 export function rankedIteration(db: Database, { id }: Iteration): RankedIteration | null {
   const set = rankingSetOf(db, rankingSetId(id))
-  if (!set) return null
+  return set ? rankedBy(db, set) : null
+}
+
+/** An iteration as one of its sets ranks it, whichever counts now. */
+export function rankedBy(db: Database, set: RankingSet): RankedIteration {
   const rule = ruleOf(set)
   const judged = judgedPrompts(db, set)
   let prompts = measured.get(judged)

@@ -77,7 +77,7 @@ export const AuditPreview = z.strictObject({
   fewest: count.nullable(),
   /** The agreement found so far and where; null before the first closed spot-check. */
   rate: z.strictObject({ agreement: fraction, from: z.enum(['this iteration', 'an earlier iteration']) }).nullable(),
-  /** Pairs until the gate says yes or no at that rate; null without a rate, or where the rate is the line itself. */
+  /** Pairs until the gate says yes or no at that rate (all of them where it is the line itself); null without a rate. */
   needed: count.nullable(),
 })
 export type AuditPreview = z.infer<typeof AuditPreview>

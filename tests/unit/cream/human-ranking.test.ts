@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { humanTaus, reportTrust } from '../../../main/cream/human-ranking.ts'
+import { humanTaus, reportTrust, studentT95 } from '../../../main/cream/human-ranking.ts'
 
 const judge = (values: Record<string, number>, tolerance = 0) => ({ values: new Map(Object.entries(values)), tolerance })
 const current = judge({ a: 5, b: 4, c: 3, d: 2, e: 1 })
@@ -34,8 +34,17 @@ describe('which judge people trust', () => {
   it('takes means over prompts that have both τ, and a sign test over those that differ', () => {
     const report = reportTrust(taus(9, 1, 2, 5))
     expect(report).toMatchObject({ prompts: 12, alike: 2, nearerToCurrent: { rate: 0.9, n: 10 }, trusted: 'current' })
-    expect(report.meanCurrent).toBeCloseTo((9 * 0.8 + 2 * 0.6) / 12, 12)
-    expect(report.meanPrevious).toBeCloseTo((9 * 0.2 + 0.4 + 2 * 0.6) / 12, 12)
+    expect(report.current!.mean).toBeCloseTo((9 * 0.8 + 2 * 0.6) / 12, 12)
+    expect(report.previous!.mean).toBeCloseTo((9 * 0.2 + 0.4 + 2 * 0.6) / 12, 12)
+  })
+
+  it('gives each mean its t interval, as SciPy does, and none below three prompts', () => {
+    const spread = [0.2, 0.4, 0.9].map((current) => ({ current, previous: -1 }))
+    const { current, previous } = reportTrust(spread)
+    expect(current).toEqual({ mean: expect.closeTo(0.5, 12), low: expect.closeTo(-0.3899, 1), high: 1, n: 3 }) // ± 0.8957 by t.ppf(.975, 2) = 4.303
+    expect(previous).toEqual({ mean: -1, low: -1, high: -1, n: 3 })
+    expect(reportTrust(spread.slice(0, 2)).current).toMatchObject({ low: null, high: null, n: 2 })
+    for (const [degrees, quantile] of [[2, 4.303], [5, 2.571], [10, 2.228], [30, 2.042]] as const) expect(Math.abs(studentT95(degrees) / quantile - 1)).toBeLessThan(0.01)
   })
 
   it.each([[9, 1, 'current'], [1, 9, 'previous'], [6, 4, 'undecided'], [0, 0, 'undecided']] as const)('%i nearer to the current, %i to the previous: %s', (c, p, trusted) => {
@@ -43,6 +52,6 @@ describe('which judge people trust', () => {
   })
 
   it('says nothing of nothing', () => {
-    expect(reportTrust([])).toEqual({ meanCurrent: null, meanPrevious: null, prompts: 0, alike: 0, nearerToCurrent: null, trusted: 'undecided' })
+    expect(reportTrust([])).toEqual({ current: null, previous: null, prompts: 0, alike: 0, nearerToCurrent: null, trusted: 'undecided' })
   })
 })

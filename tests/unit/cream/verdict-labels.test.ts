@@ -4,7 +4,7 @@ import { applyVerdicts, type PersonVerdict } from '../../../main/cream/verdict-l
 
 const options = { fixedConsistency: 0.7, clamp: false, whenNull: 'mean', acceptReversed: false } as const
 const ids = ['kept', 'swapped', 'tied', 'flagged', 'skipped', 'untouched']
-const pairs = ids.map((id) => ({ id, chosenId: `${id}+`, rejectedId: `${id}-` }))
+const pairs = ids.map((id) => ({ id, chosenId: `${id}+`, rejectedId: `${id}-`, margin: id === 'untouched' ? 0.5 : 2 }))
 const measured = new Map<string, number | null>([['kept', 1], ['swapped', 0.9], ['tied', 1], ['flagged', 1], ['skipped', 0.6], ['untouched', 0.7], ['no pair', 0.8]])
 const judge = { method: 'cream-avg', measured, options } as const
 
@@ -30,7 +30,7 @@ describe('what verdicts do to labels', () => {
   })
 
   it('counts what each verdict changes', () => {
-    expect(result.counts).toEqual({ kept: 1, swapped: 1, 'dropped-tie': 1, 'dropped-flag': 1, skipped: 1, 'not-audited': 1 })
+    expect(result.counts).toEqual({ kept: 1, swapped: 1, 'dropped-tie': 1, 'dropped-flag': 1, filtered: 0, skipped: 1, 'not-audited': 1 })
     expect([...result.effects.values()]).toEqual(['kept', 'swapped', 'dropped-tie', 'dropped-flag', 'skipped', 'not-audited'])
   })
 
@@ -48,23 +48,35 @@ describe('what verdicts do to labels', () => {
   })
 
   it('belong to two responses: a branch that chose the other way round reads them its own way, another pair not at all', () => {
-    const reversed = [{ id: 'kept', chosenId: 'kept-', rejectedId: 'kept+' }]
+    const reversed = [{ id: 'kept', chosenId: 'kept-', rejectedId: 'kept+', margin: 1 }]
     expect(applyVerdicts(reversed, verdicts, judge).effects.get('kept')).toBe('swapped')
-    const other = [{ id: 'kept', chosenId: 'kept+', rejectedId: 'kept?' }]
+    const other = [{ id: 'kept', chosenId: 'kept+', rejectedId: 'kept?', margin: 1 }]
     expect(applyVerdicts(other, verdicts, judge).effects.get('kept')).toBe('not-audited')
   })
 
   it.each([
-    [['a', 'a'], 'kept'],
-    [['a', 'b'], 'dropped-tie'], // who contradicts herself cannot tell them apart
-    [['a', 'b', 'b'], 'swapped'],
-    [['a', 'skip'], 'kept'],
-    [['tie', 'b'], 'swapped'],
-    [['tie', 'skip'], 'dropped-tie'],
-    [['skip', 'skip'], 'skipped'],
+    [['a', 'b'], 'swapped'],
+    [['b', 'a'], 'kept'],
+    [['a', 'b', 'b', 'a'], 'kept'],
+    [['a', 'skip'], 'kept'], // a skip says nothing
+    [['a', 'tie'], 'dropped-tie'],
+    [['flag', 'b'], 'swapped'],
     [['a', 'a', 'flag'], 'dropped-flag'],
-  ] as const)('several on one pair: %j → %s', (choices, effect) => {
+    [['skip', 'skip'], 'skipped'],
+  ] as const)('of several on one pair the newest wins: %j → %s', (choices, effect) => {
     expect(applyVerdicts(pairs, choices.map((choice) => says('kept', choice)), judge).effects.get('kept')).toBe(effect)
+  })
+
+  it('bounds filter the judge’s rows, never a person’s, and the mean C is that of the rows left', () => {
+    const byC = applyVerdicts(pairs, verdicts, judge, { keep: { minConsistency: 0.7 } })
+    expect(byC.effects.get('skipped')).toBe('filtered') // C .6
+    expect(byC.labels.map(({ id }) => id)).toEqual(['kept', 'swapped', 'untouched'])
+    expect(byC.meanConsistency).toBeCloseTo((0.7 + 0.8) / 2, 12)
+    const byMargin = applyVerdicts(pairs, verdicts, judge, { keep: { minMargin: 1 } })
+    expect(byMargin.effects.get('untouched')).toBe('filtered')
+    expect(byMargin.meanConsistency).toBeCloseTo((0.6 + 0.8) / 2, 12)
+    expect(applyVerdicts(pairs, verdicts, judge, { keep: { minConsistency: 0.7, minMargin: 1 } }).counts).toMatchObject({ filtered: 2, kept: 1, swapped: 1 })
+    expect(applyVerdicts(pairs, verdicts, judge, { measureOnly: true, keep: { minConsistency: 0.7 } }).counts).toMatchObject({ filtered: 1, 'not-audited': 5 })
   })
 
   it('stop training when the rows left to the judge are below ½, and need no judge when none are', () => {
