@@ -1,4 +1,5 @@
 /** All nouns together. A request without a handler does not compile. */
+import { alarmHandlers } from './alarm.ts'
 import { appHandlers } from './app.ts'
 import { auditHandlers } from './audit.ts'
 import { figureHandlers } from './figures.ts'
@@ -19,5 +20,6 @@ export const handlers: Handlers = {
   ...rankHandlers,
   ...auditHandlers,
   ...figureHandlers,
+  ...alarmHandlers,
   ...historyHandlers,
 }

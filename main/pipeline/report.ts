@@ -3,13 +3,11 @@ import { pooledRewardAccuracy } from '../cream/rewards.ts'
 import { type SampledAccuracy, type Accuracy, scoreGreedy, scoreSampled } from '../evaluate/scoring.ts'
 import type { Database } from '../store/database.ts'
 import { evaluationItemsOf, evaluationsOf } from '../store/evaluations.ts'
-import { rankingsBy } from '../store/history.ts'
 import { type Iteration, iterationsOf } from '../store/iterations.ts'
-import { rankingSetId } from '../store/ids.ts'
 import { modelsOf } from '../store/models.ts'
-import { consistenciesOf, rankingSetOf } from '../store/rankings.ts'
-import { responsesOf } from '../store/responses.ts'
+import { consistenciesOf, currentSetOf } from '../store/rankings.ts'
 import { stagesOf } from '../store/stages.ts'
+import { type JudgedPrompt, judgedPrompts } from './judged.ts'
 
 export interface ModelReport {
   readonly model: string
@@ -57,7 +55,7 @@ function tasksOf(db: Database, modelId: string): ModelReport['tasks'] {
 }
 
 function judgedBy(db: Database, iteration: Iteration): JudgedReport | null {
-  const set = rankingSetOf(db, rankingSetId(iteration.id))
+  const set = currentSetOf(db, iteration.id)
   if (!set) return null
   const known = consistenciesOf(db, set.id).flatMap(({ consistency }) => (consistency === null ? [] : [consistency]))
   const { meanC, sdOfMeanC } = set.chance
@@ -65,19 +63,16 @@ function judgedBy(db: Database, iteration: Iteration): JudgedReport | null {
     consistency: set.meanConsistency,
     chance: meanC === undefined || sdOfMeanC === undefined ? null : { mean: meanC, sd: sdOfMeanC },
     belowHalf: known.length === 0 ? null : known.filter((c) => c < 0.5).length / known.length,
-    rewardAccuracy: rewardAccuracyOf(db, iteration),
+    rewardAccuracy: rewardAccuracyOf(judgedPrompts(db, set)),
   }
 }
 
 /** Over all pairs of a right and a wrong response to one prompt; identical texts count as often as they were sampled. */
-function rewardAccuracyOf(db: Database, { id: iterationId, policyModelId: judgeModelId }: Iteration): number | null {
-  const correct = new Map(responsesOf(db, iterationId).flatMap(({ id, isCorrect }) => (isCorrect === null ? [] : [[id, isCorrect] as const])))
-  if (correct.size === 0) return null
-  const judged = rankingsBy(db, { iterationId, judgeModelId, kind: 'log-ratio' }).map(({ responseIds, values }) => {
-    const known = responseIds.flatMap((id, i) => (correct.has(id) ? [{ reward: values[i]!, isCorrect: correct.get(id)! }] : []))
+export function rewardAccuracyOf(prompts: readonly JudgedPrompt[]): number | null {
+  return pooledRewardAccuracy(prompts.map(({ responses, rewards, counts }) => {
+    const known = responses.flatMap(({ isCorrect }, i) => (isCorrect === null ? [] : Array.from({ length: counts[i]! }, () => ({ reward: rewards[i]!, isCorrect }))))
     return { rewards: known.map(({ reward }) => reward), correct: known.map(({ isCorrect }) => isCorrect) }
-  })
-  return pooledRewardAccuracy(judged).accuracy
+  })).accuracy
 }
 
 /** Where the run stands: every stage with its status. */

@@ -2,7 +2,7 @@
 import type { TrainingSummary } from '../../preload/contract/requests/figures.ts'
 import type { Database } from '../store/database.ts'
 import { pairsOf } from '../store/pairs.ts'
-import { rankingSetsOf } from '../store/rankings.ts'
+import { currentSetOf } from '../store/rankings.ts'
 import type { StageRow } from '../store/stages.ts'
 import { trainingStepsOf } from '../store/training.ts'
 
@@ -35,6 +35,6 @@ export function summariseTraining(db: Database, { id: stageId, iterationId, stag
 }
 
 function labelSources(db: Database, iterationId: string): { judge: number; person: number; dropped: number } {
-  const set = rankingSetsOf(db, iterationId).at(-1)
+  const set = currentSetOf(db, iterationId)
   return { judge: set ? pairsOf(db, set.id).length : 0, person: 0, dropped: 0 }
 }

@@ -154,3 +154,11 @@ export function comparedTasks(db: Database, firstModelId: string, secondModelId:
     SELECT DISTINCT x.task FROM evaluations x JOIN evaluations y ON y.model_id = @secondModelId AND y.task = x.task AND y.scorer = x.scorer AND y.correct IS NOT NULL
     WHERE x.model_id = @firstModelId AND x.correct IS NOT NULL ORDER BY x.task`, { firstModelId, secondModelId }).map(({ task }) => task)
 }
+
+/** The share of right answers to every question a model was asked, over all finished tasks. */
+export function itemSharesOf(db: Database, modelId: string, decoding: Decoding): Map<string, number> {
+  const rows = all<{ itemId: string; share: number }>(db, `
+    SELECT i.item_id, avg(i.is_correct) AS share FROM evaluations e JOIN evaluation_items i ON i.evaluation_id = e.id
+    WHERE e.model_id = @modelId AND e.decoding = @decoding AND e.correct IS NOT NULL GROUP BY i.item_id ORDER BY i.item_id`, { modelId, decoding })
+  return new Map(rows.map(({ itemId, share }) => [itemId, share]))
+}
