@@ -84,6 +84,11 @@ export class Workbench {
     return this.attempt(() => this.ask('run/pause', {}))
   }
 
+  /** As pause, but for good: the next start says anew how far to go. */
+  stop(): Promise<Job | null | undefined> {
+    return this.attempt(() => this.ask('run/stop', {}))
+  }
+
   resume(): Promise<Job | undefined> {
     return this.attempt(() => this.ask('run/resume', { key: newKey() }))
   }
@@ -120,7 +125,7 @@ export class Workbench {
         this.job = null
         this.lastEnd = event.end
         if (event.end.error) this.tell('problem', event.end.error.sentence)
-        this.spoken = event.end.error?.sentence ?? (event.end.how === 'paused' ? 'Paused; everything so far is saved.' : 'Done; the next step waits for you.')
+        this.spoken = event.end.error?.sentence ?? endings[event.end.how]
         break
       case 'progress':
         if (this.job) this.job = { ...this.job, iteration: event.iteration, stage: event.stage, progress: event.progress }
@@ -145,7 +150,15 @@ export class Workbench {
   }
 }
 
-const changesStatus: ReadonlySet<WorkbenchEvent['kind']> = new Set(['project-opened', 'job-changed', 'job-ended', 'stage-started', 'stage-done', 'settings-changed', 'audit-changed'])
+const endings: Readonly<Record<JobEnd['how'], string>> = {
+  finished: 'Done; this run is complete.',
+  stopped: 'Done; the next step waits for you.',
+  waiting: 'The pairs are ready; the spot-check waits for you.',
+  paused: 'Paused; everything so far is saved.',
+  failed: 'Stopped by a problem.',
+}
+
+const changesStatus: ReadonlySet<WorkbenchEvent['kind']> = new Set(['project-opened', 'job-changed', 'job-ended', 'stage-started', 'stage-done', 'settings-changed', 'audit-changed', 'gate-decided'])
 
 const workbenchKey = Symbol('workbench')
 export const provideWorkbench = (workbench: Workbench): Workbench => setContext(workbenchKey, workbench)
