@@ -6,7 +6,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
-import { defineConfig } from 'electron-vite'
+import { type UserConfig, defineConfig } from 'electron-vite'
 import type { Plugin } from 'vite'
 
 const root = import.meta.dirname
@@ -24,27 +24,7 @@ const runtimeFiles: Plugin = {
 }
 
 export default defineConfig({
-  main: {
-    plugins: [runtimeFiles],
-    build: {
-      outDir: out,
-      emptyOutDir: true, // first of the three
-      externalizeDeps: true, // native packages load their binaries from node_modules
-      sourcemap: true,
-      rolldownOptions: {
-        input: ['index', 'cli', 'engine/worker', 'sandbox/worker', 'hosts/electron/child'].map((entry) => join(root, 'main', `${entry}.ts`)),
-        output: { preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
-      },
-    },
-  },
-  preload: {
-    build: {
-      outDir: join(out, 'preload'),
-      emptyOutDir: false, // main put the contract there
-      externalizeDeps: false,
-      rolldownOptions: { input: join(root, 'preload/index.ts'), output: { format: 'cjs', entryFileNames: 'index.cjs', codeSplitting: false } },
-    },
-  },
+  ...(process.env['CREAMERY_BUILD'] === 'renderer' ? {} : forElectron()),
   renderer: {
     root: join(root, 'renderer'),
     plugins: [svelte({ configFile: false })],
@@ -57,3 +37,29 @@ export default defineConfig({
     },
   },
 })
+
+function forElectron(): Pick<UserConfig, 'main' | 'preload'> {
+  return {
+    main: {
+      plugins: [runtimeFiles],
+      build: {
+        outDir: out,
+        emptyOutDir: true, // first of the three
+        externalizeDeps: true, // native packages load their binaries from node_modules
+        sourcemap: true,
+        rolldownOptions: {
+          input: ['index', 'serve', 'cli', 'engine/worker', 'sandbox/worker', 'hosts/electron/child'].map((entry) => join(root, 'main', `${entry}.ts`)),
+          output: { preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
+        },
+      },
+    },
+    preload: {
+      build: {
+        outDir: join(out, 'preload'),
+        emptyOutDir: false, // main put the contract there
+        externalizeDeps: false,
+        rolldownOptions: { input: join(root, 'preload/index.ts'), output: { format: 'cjs', entryFileNames: 'index.cjs', codeSplitting: false } },
+      },
+    },
+  }
+}

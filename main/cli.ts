@@ -11,12 +11,14 @@ import { addPretrain } from './cli/pretrain.ts'
 import { addRun } from './cli/run.ts'
 import { addSchema } from './cli/schema.ts'
 import { addScore } from './cli/score.ts'
+import { addServe } from './cli/serve.ts'
 import type { Act, AddCommand, Work } from './cli/shell.ts'
+import { addStart } from './cli/start.ts'
 import { addStatus } from './cli/status.ts'
 import { openTerminal } from './cli/terminal.ts'
 import { creameryVersion } from './cli/version.ts'
 
-const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addDoctor, addSchema, addBench, addPretrain]
+const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
 
 function buildProgram(act: Act): Command {
   const program = new Command('creamery')

@@ -103,15 +103,19 @@ async function examineBundledModel(): Promise<Check> {
   return { name, works: isOurs, needed: false, detail: isOurs ? `sha256 ${sha256}, as in the catalog` : `its files are not the catalog's (sha256 ${sha256}); install Creamery again` }
 }
 
-/** Asking the package itself would download what is missing, so its files are looked at (ENGINE §11). */
 export function examineElectron(folder: string, env: NodeJS.ProcessEnv): Check {
-  const name = 'Electron window'
+  const { binary, why } = findElectron(folder, env)
+  const detail = binary ?? `${why}; "npx install-electron" fetches it, and the workbench opens in a browser without it`
+  return { name: 'Electron window', works: binary !== null, needed: false, detail }
+}
+
+/** Asking the package itself would download what is missing, so its files are looked at (ENGINE §11). */
+export function findElectron(folder: string, env: NodeJS.ProcessEnv): { readonly binary: string; readonly why: null } | { readonly binary: null; readonly why: string } {
   const override = env['ELECTRON_OVERRIDE_DIST_PATH']
   const named = existsSync(join(folder, 'path.txt')) ? readFileSync(join(folder, 'path.txt'), 'utf8').trim() : null
   const binary = override === undefined ? named && join(folder, 'dist', named) : resolve(override, named ?? 'electron')
-  if (binary && existsSync(binary)) return { name, works: true, needed: false, detail: binary }
-  const why = binary ? `${binary} is not there` : 'its binary is not installed'
-  return { name, works: false, needed: false, detail: `${why}; "npx install-electron" fetches it, and the command line needs none` }
+  if (!binary) return { binary: null, why: "Electron's binary is not installed" }
+  return existsSync(binary) ? { binary, why: null } : { binary: null, why: `Electron's binary ${binary} is not there` }
 }
 
 function sentenceOf(error: unknown): string {
