@@ -1,10 +1,11 @@
 /** `doctor`: what works on this machine, what does not, and why. */
-import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism, freemem, totalmem } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../../preload/contract/errors.ts'
 import { reportModel } from '../pipeline/open-model.ts'
+import { findElectron } from './electron.ts'
 import { type AddCommand, withEngine, withSandbox } from './shell.ts'
 import { formatTable } from './table.ts'
 import { creameryVersion } from './version.ts'
@@ -107,15 +108,6 @@ export function examineElectron(folder: string, env: NodeJS.ProcessEnv): Check {
   const { binary, why } = findElectron(folder, env)
   const detail = binary ?? `${why}; "npx install-electron" fetches it, and the workbench opens in a browser without it`
   return { name: 'Electron window', works: binary !== null, needed: false, detail }
-}
-
-/** Asking the package itself would download what is missing, so its files are looked at (ENGINE §11). */
-export function findElectron(folder: string, env: NodeJS.ProcessEnv): { readonly binary: string; readonly why: null } | { readonly binary: null; readonly why: string } {
-  const override = env['ELECTRON_OVERRIDE_DIST_PATH']
-  const named = existsSync(join(folder, 'path.txt')) ? readFileSync(join(folder, 'path.txt'), 'utf8').trim() : null
-  const binary = override === undefined ? named && join(folder, 'dist', named) : resolve(override, named ?? 'electron')
-  if (!binary) return { binary: null, why: "Electron's binary is not installed" }
-  return existsSync(binary) ? { binary, why: null } : { binary: null, why: `Electron's binary ${binary} is not there` }
 }
 
 function sentenceOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '../../preload/contract/errors.ts'
 import { buildWhereStale } from './build.ts'
-import { findElectron } from './doctor.ts'
+import { whatOpens } from './electron.ts'
 import { type ServeOptions, addServeOptions, serve } from './serve.ts'
 import type { AddCommand } from './shell.ts'
 
@@ -15,7 +15,7 @@ export const addStart: AddCommand = (program, act) => {
   addServeOptions(program.command('start').description('Opens the workbench: in a window where Electron is installed, else on loopback for a browser.'))
     .option('--browser', 'on loopback even where Electron is installed', false)
     .action(act<ServeOptions & { readonly browser: boolean }>(async (options, shell) => {
-      const electron = options.browser ? { binary: null, why: 'the browser was asked for' } : whatOpens(process.platform, process.env)
+      const electron = options.browser ? { binary: null, why: 'the browser was asked for' } : whatOpens(join(root, 'node_modules/electron'), process.env)
       await buildWhereStale(shell.terminal, electron.binary === null ? 'renderer' : 'all')
       if (electron.binary === null) return serve(options, shell, `Creamery runs on loopback (${electron.why}); open`)
       const window = spawn(electron.binary, [root, '--projects', options.projects], { stdio: 'inherit' })
@@ -23,11 +23,4 @@ export const addStart: AddCommand = (program, act) => {
       const [code, signal] = (await once(window, 'exit')) as [number | null, NodeJS.Signals | null]
       if (code !== 0 && !shell.signal.aborted) throw new AppError('internal', `Electron ended with ${signal ?? `exit code ${code}`}; "npm start -- --browser" opens the workbench without it.`)
     }))
-}
-
-/** Electron's binary, or why the workbench opens in a browser. */
-export function whatOpens(platform: NodeJS.Platform, env: NodeJS.ProcessEnv, electron = join(root, 'node_modules/electron')): ReturnType<typeof findElectron> {
-  const hasScreen = platform !== 'linux' || Boolean(env['DISPLAY'] ?? env['WAYLAND_DISPLAY'])
-  const found = findElectron(electron, env)
-  return found.binary === null || hasScreen ? found : { binary: null, why: 'this session has no screen' }
 }

@@ -1,0 +1,25 @@
+/** `npm run test:e2e`: installs what is missing, builds what is stale, and runs the specs without a network where the system lets it. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildWhereStale } from '../../main/cli/build.ts'
+import { electronBinary, root } from './electron.ts'
+
+const here = import.meta.dirname
+const run = (command: string, args: readonly string[], cwd = here): number => spawnSync(command, args, { cwd, stdio: 'inherit' }).status ?? 1
+
+/** Every process of the run sees loopback and nothing else. */
+const loopbackOnly = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"']
+
+function withoutNetwork(): readonly string[] {
+  const [command, ...args] = loopbackOnly
+  const works = process.platform === 'linux' && spawnSync(command!, [...args, 'true'], { stdio: 'ignore' }).status === 0
+  console.log(works ? 'e2e: no network but loopback (unshare -rn)' : 'e2e: this system lets no one take the network away (unshare -rn), so it stays')
+  return works ? loopbackOnly : []
+}
+
+if (!existsSync(join(here, 'node_modules')) && run('npm', ['ci', '--prefix', here], root) !== 0) throw new Error('npm ci --prefix tests/e2e failed')
+await buildWhereStale({ note: (sentence) => console.log(sentence) }, electronBinary.binary === null ? 'renderer' : 'all')
+if (electronBinary.why !== null) console.log(`e2e: in a browser only, not in Electron: ${electronBinary.why}`)
+const [command, ...args] = [...withoutNetwork(), process.execPath, join(here, 'node_modules/@playwright/test/cli.js'), 'test', ...process.argv.slice(2)]
+process.exitCode = run(command!, args)
