@@ -181,15 +181,15 @@ function valueOf<Value>(name: string, reply: Reply<Value>): Value {
 /** Chromium's own sandbox needs rights that a container has not; the pages under test are ours. */
 const flags = ['--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none']
 
-export const test = base.extend<{ workbench: Workbench }, HostOptions & { ownBrowser: Browser }>({
+export const test = base.extend<{ workbench: Workbench }, HostOptions & { ownBrowser: Browser | null }>({
   host: ['browser', { option: true, scope: 'worker' }],
-  ownBrowser: [async ({}, use) => {
-    const browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: flags })
+  ownBrowser: [async ({ host }, use) => {
+    const browser = host === 'electron' ? null : await playwright.launch({ executablePath: await chromium.executablePath(), args: flags })
     await use(browser)
-    await browser.close()
+    await browser?.close()
   }, { scope: 'worker' }],
-  workbench: async ({ host, ownBrowser }, use) => {
-    const workbench = host === 'electron' ? await InElectron.start() : await InBrowser.start(ownBrowser)
+  workbench: async ({ ownBrowser }, use) => {
+    const workbench = ownBrowser === null ? await InElectron.start() : await InBrowser.start(ownBrowser)
     await use(workbench)
     try {
       workbench.checkProblems()
