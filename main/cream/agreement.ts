@@ -34,6 +34,7 @@ export interface ShowingVerdict {
 
 /** One judged showing with what the judge said of its pair. */
 export interface Observation {
+  readonly showing: number
   readonly pair: AuditPair
   readonly repeat: boolean
   readonly chosenSide: Side
@@ -68,7 +69,7 @@ export function observe(plan: AuditPlan, pairs: readonly AuditPair[], verdicts: 
       const { repeat, chosenSide } = shown
       const { control, inclusion } = planned
       const observed = (inclusion * answered) / plan.pairs.length
-      return { pair, repeat, chosenSide, choice, outcome: outcomeOf(choice, chosenSide), elapsedMs, control, weight: 1 / inclusion, observed }
+      return { showing, pair, repeat, chosenSide, choice, outcome: outcomeOf(choice, chosenSide), elapsedMs, control, weight: 1 / inclusion, observed }
     })
 }
 

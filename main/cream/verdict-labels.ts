@@ -75,14 +75,9 @@ export function applyVerdicts(
   { humanError = 0.05, measureOnly = false, keep = {} }: EffectOptions = {},
 ): AuditedLabels {
   if (!(humanError >= 0 && humanError < 0.5)) throw new AppError('bad-arguments', `A person's error of ${humanError} cannot be used; give a number from 0 to below 0.5.`)
-  const byPrompt = Map.groupBy(measureOnly ? [] : verdicts, ({ pairId }) => pairId)
-  const marginOf = new Map(pairs.map(({ id, margin }) => [id, margin]))
-  const within = (id: string): boolean => isWithin(keep, { consistency: judge.measured.get(id) ?? null, margin: marginOf.get(id) ?? null })
-  const effects = new Map(pairs.map((pair): [string, Effect] => {
-    const effect = effectOn(pair, byPrompt.get(pair.id) ?? [])
-    return [pair.id, isJudges(effect) && !within(pair.id) ? 'filtered' : effect]
-  }))
-  const judgesRows = new Map([...judge.measured].filter(([id]) => (effects.has(id) ? isJudges(effects.get(id)!) : within(id))))
+  const effects = effectsOn(pairs, verdicts, judge.measured, { measureOnly, keep })
+  // A prompt without a pair counts towards the mean as well, where the bound on C lets it.
+  const judgesRows = new Map([...judge.measured].filter(([id, consistency]) => (effects.has(id) ? isJudges(effects.get(id)!) : isWithin(keep, { consistency, margin: null }))))
   const judged = [...effects.values()].some(isJudges) ? labelConsistencies(judge.method, judgesRows, judge.options) : null
 
   const person = { source: 'person', consistency: 1 - humanError } as const
@@ -105,6 +100,21 @@ export function applyVerdicts(
     }
   })
   return { labels, effects, counts: countEffects(effects), meanConsistency: judged?.meanConsistency ?? null }
+}
+
+/** What becomes of each pair, by its id: verdicts and bounds alone, whatever the method. */
+export function effectsOn(
+  pairs: readonly JudgedPair[],
+  verdicts: readonly PersonVerdict[],
+  measured: ReadonlyMap<string, number | null>,
+  { measureOnly = false, keep = {} }: Omit<EffectOptions, 'humanError'> = {},
+): ReadonlyMap<string, Effect> {
+  const byPrompt = Map.groupBy(measureOnly ? [] : verdicts, ({ pairId }) => pairId)
+  return new Map(pairs.map((pair): [string, Effect] => {
+    const effect = effectOn(pair, byPrompt.get(pair.id) ?? [])
+    const isFiltered = isJudges(effect) && !isWithin(keep, { consistency: measured.get(pair.id) ?? null, margin: pair.margin })
+    return [pair.id, isFiltered ? 'filtered' : effect]
+  }))
 }
 
 const isJudges = (effect: Effect): boolean => effect === 'skipped' || effect === 'not-audited'
@@ -138,7 +148,7 @@ function outcomeOn({ chosenId, rejectedId }: JudgedPair, { responseAId, response
   return null
 }
 
-function countEffects(effects: ReadonlyMap<string, Effect>): Record<Effect, number> {
+export function countEffects(effects: ReadonlyMap<string, Effect>): Record<Effect, number> {
   const counts: Record<Effect, number> = { kept: 0, swapped: 0, 'dropped-tie': 0, 'dropped-flag': 0, filtered: 0, skipped: 0, 'not-audited': 0 }
   for (const effect of effects.values()) counts[effect]++
   return counts

@@ -1,69 +1,136 @@
 import { AppError } from '../../preload/contract/errors.ts'
-import type { AuditSession } from '../../preload/contract/requests/audit.ts'
-import type { AuditPlan } from '../cream/audit-plan.ts'
-import { type RankedIteration, rankedIteration } from '../pipeline/rank-view.ts'
-import { type Audit, judgePair, nextBlindPair, progressOf, reportOf, startAudit, undoVerdict } from '../pipeline/spot-check.ts'
-import { auditOf, auditsOf, closeAudit } from '../store/audits.ts'
-import type { Iteration } from '../store/iterations.ts'
+import type { AuditPreview, AuditSession } from '../../preload/contract/requests/audit.ts'
+import { decideGate, viewEffect, viewGate } from '../pipeline/gate.ts'
+import { judgePair, judgeRanking, nextShown, noteShown, undoVerdict } from '../pipeline/judging.ts'
+import { type RankedIteration, rankedBy, rankedIteration } from '../pipeline/rank-view.ts'
+import { runIn } from '../pipeline/settings.ts'
+import { type Audit, asAudit, extendSession, type PairAudit, previewSession, progressOf, type RankingAudit, startAudit } from '../pipeline/spot-check.ts'
+import { newestClosed, reportOf, reviewPairs, trustOf } from '../pipeline/spot-check-report.ts'
+import { auditOf, auditsOf, closeAudit, criterionVersion } from '../store/audits.ts'
+import { type Iteration, iterationOf, pathTo } from '../store/iterations.ts'
 import { rankingSetOf } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
 import { rankedOf } from './rank.ts'
 import type { Workbench } from './workbench.ts'
 
 export const auditHandlers: HandlersOf<'audit'> = {
+  'audit/plan': (workbench, { iterationId, ...size }) => {
+    const { iteration, ranked } = rankedOf(workbench, iterationId)
+    return previewSession(workbench.project.db, workbench.run, ranked, size, rateSoFar(workbench, iteration))
+  },
   'audit/start': (workbench, { iterationId, ...session }) => {
     workbench.requireWriter()
     const { ranked } = rankedOf(workbench, iterationId)
-    const audit = startAudit(workbench.project.db, workbench.run, ranked, session)
-    changed(workbench, audit)
-    return viewOf(workbench, iterationId, audit)
+    return changed(workbench, iterationId, startAudit(workbench.project.db, workbench.run, ranked, session))
+  },
+  'audit/extend': (workbench, { session, ...more }) => {
+    workbench.requireWriter()
+    const { audit, iterationId, ranked } = sessionOf(workbench, session)
+    return changed(workbench, iterationId, extendSession(workbench.project.db, workbench.run, ranked, audit, more))
   },
   'audit/sessions': (workbench, { iterationId }) => {
     const ranked = rankedIteration(workbench.project.db, workbench.iteration(iterationId))
-    return ranked ? auditsOf<AuditPlan>(workbench.project.db, ranked.set.id).reverse().map((audit) => viewOf(workbench, iterationId, audit)) : []
+    return ranked ? auditsOf(workbench.project.db, ranked.set.id).reverse().map((row) => viewOf(workbench, iterationId, asAudit(row))) : []
   },
   'audit/next': (workbench, { session }) => {
     const { db } = workbench.project
-    const { audit, iteration, ranked } = sessionOf(workbench, session)
-    return { pair: nextBlindPair(db, iteration, ranked, audit), progress: progressOf(db, audit) }
-  },
-  'audit/judge': (workbench, { session, note = null, ...judgement }) => {
-    workbench.requireWriter()
     const { audit, ranked } = sessionOf(workbench, session)
-    judgePair(workbench.project.db, audit, ranked, { ...judgement, note })
-    changed(workbench, audit)
-    return progressOf(workbench.project.db, audit)
+    return { ...nextShown(db, ranked, audit), progress: progressOf(db, audit) }
+  },
+  'audit/judge': (workbench, { session, ...judgement }) => {
+    workbench.requireWriter()
+    const { db } = workbench.project
+    const { audit, iterationId, ranked } = sessionOf(workbench, session)
+    if ('ranking' in judgement) judgeRanking(db, ofRankings(audit), judgement)
+    else judgePair(db, ofPairs(audit), ranked, judgement)
+    return changed(workbench, iterationId, audit).progress
+  },
+  'audit/note': (workbench, { session, ...noted }) => {
+    workbench.requireWriter()
+    noteShown(workbench.project.db, sessionOf(workbench, session).audit, noted)
+    return {}
   },
   'audit/undo': (workbench, { session, key }) => {
     workbench.requireWriter()
-    const { audit } = sessionOf(workbench, session)
+    const { audit, iterationId } = sessionOf(workbench, session)
     undoVerdict(workbench.project.db, audit, key)
-    changed(workbench, audit)
-    return progressOf(workbench.project.db, audit)
+    return changed(workbench, iterationId, audit).progress
   },
   'audit/close': (workbench, { session }) => {
     workbench.requireWriter()
-    const { audit } = sessionOf(workbench, session)
+    const { audit, iterationId } = sessionOf(workbench, session)
     closeAudit(workbench.project.db, audit.id)
-    changed(workbench, audit)
+    changed(workbench, iterationId, audit)
     return {}
   },
   'audit/report': (workbench, { session }) => {
     const { audit, ranked } = sessionOf(workbench, session)
-    return reportOf(workbench.project.db, audit, ranked)
+    return reportOf(workbench.project.db, ofPairs(audit), ranked)
+  },
+  'audit/trust': (workbench, { session }) => {
+    const { audit, ranked } = sessionOf(workbench, session)
+    return trustOf(workbench.project.db, ofRankings(audit), ranked)
+  },
+  'audit/disagreements': (workbench, { session, ...window }) => {
+    const { audit, ranked } = sessionOf(workbench, session)
+    return reviewPairs(workbench.project.db, ofPairs(audit), ranked, window)
+  },
+  'audit/effect': (workbench, { iterationId, choice, measureOnly }) => {
+    const { ranked } = rankedOf(workbench, iterationId)
+    return viewEffect(workbench.project.db, configIn(workbench, iterationId), ranked, choice, measureOnly)
+  },
+  'audit/gate': (workbench, { iterationId }) => {
+    const iteration = workbench.iteration(iterationId)
+    return viewGate(workbench.project.db, iteration, rankedIteration(workbench.project.db, iteration))
+  },
+  'audit/decide': (workbench, { iterationId, ...decision }) => {
+    workbench.requireIdleWriter()
+    const { db } = workbench.project
+    const { iteration, ranked } = rankedOf(workbench, iterationId)
+    decideGate(db, configIn(workbench, iterationId), iteration, ranked, decision)
+    workbench.events.publish({ kind: 'gate-decided', iterationId })
+    return viewGate(db, iteration, ranked)
   },
 }
 
-function sessionOf(workbench: Workbench, id: string): { audit: Audit; iteration: Iteration; ranked: RankedIteration } {
+/** A session with the rankings it was planned on, whichever count now. */
+function sessionOf(workbench: Workbench, id: string): { audit: Audit; iterationId: string; ranked: RankedIteration } {
   const { db } = workbench.project
-  const audit = auditOf<AuditPlan>(db, id)
-  if (!audit) throw new AppError('bad-arguments', `The project has no spot-check ${id}; reload the page.`)
-  return { audit, ...rankedOf(workbench, rankingSetOf(db, audit.setId)!.iterationId) }
+  const row = auditOf(db, id)
+  const set = row && rankingSetOf(db, row.setId)
+  if (!set) throw new AppError('bad-arguments', `The project has no spot-check ${id}; reload the page.`)
+  return { audit: asAudit(row), iterationId: workbench.iteration(set.iterationId).id, ranked: rankedBy(db, set) }
+}
+
+function ofPairs(audit: Audit): PairAudit {
+  if (audit.mode === 'pairs') return audit
+  throw new AppError('bad-arguments', 'This spot-check puts responses in order; it judges no pairs.')
+}
+
+function ofRankings(audit: Audit): RankingAudit {
+  if (audit.mode === 'rankings') return audit
+  throw new AppError('bad-arguments', 'This spot-check judges pairs; it puts no responses in order.')
+}
+
+const configIn = ({ project: { db } }: Workbench, iterationId: string) => runIn(db, iterationOf(db, iterationId)!).config
+
+/** Of the newest closed spot-check of these pairs, or of those on the way to them. */
+function rateSoFar({ project: { db } }: Workbench, { id }: Iteration): AuditPreview['rate'] {
+  for (const iteration of pathTo(db, id).reverse()) {
+    const ranked = rankedIteration(db, iteration)
+    const session = ranked && newestClosed(db, ranked.set.id)
+    const agreement = session && reportOf(db, session, ranked).agreement
+    if (agreement) return { agreement: agreement.rate, from: iteration.id === id ? 'this iteration' : 'an earlier iteration' }
+  }
+  return null
 }
 
 function viewOf({ project: { db } }: Workbench, iterationId: string, audit: Audit): AuditSession {
-  const { id: session, criterion, annotator, line, closedAt } = audit
-  return { session, iterationId, criterion, annotator, line, open: closedAt === null, progress: progressOf(db, audit) }
+  const { id: session, mode, continuesId: continues, criterion, annotator, line, closedAt } = audit
+  return { session, iterationId, mode, continues, criterion, criterionVersion: criterionVersion(db, criterion), annotator, line, open: closedAt === null, progress: progressOf(db, audit) }
 }
 
-const changed = ({ events }: Workbench, { id: session }: Audit): void => events.publish({ kind: 'audit-changed', session })
+function changed(workbench: Workbench, iterationId: string, audit: Audit): AuditSession {
+  workbench.events.publish({ kind: 'audit-changed', session: audit.id })
+  return viewOf(workbench, iterationId, audit)
+}

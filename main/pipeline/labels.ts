@@ -16,8 +16,17 @@ export type Outcome =
 /** By prompt id. */
 export type Outcomes = ReadonlyMap<string, Outcome>
 
-/** As the stage `pair` committed them; null before it is done. */
+const stored = new WeakMap<Database, Map<string, Outcomes>>()
+
+/** As the stage `pair` committed them, all at once and for good; null before it is done. */
 export function storedOutcomes(db: Database, setId: string): Outcomes | null {
+  const known = stored.get(db) ?? stored.set(db, new Map<string, Outcomes>()).get(db)!
+  const outcomes = known.get(setId) ?? readOutcomes(db, setId)
+  if (outcomes) known.set(setId, outcomes)
+  return outcomes
+}
+
+function readOutcomes(db: Database, setId: string): Outcomes | null {
   const pairs = pairsOf(db, setId).map(({ promptId, chosenId, rejectedId, margin, consistency }) => [promptId, { kind: 'pair', chosenId, rejectedId, margin, label: consistency }] as const)
   const skips = skipsOf(db, setId).map(({ promptId, reason }) => [promptId, { kind: 'skip', reason }] as const)
   return pairs.length + skips.length === 0 ? null : new Map<string, Outcome>([...pairs, ...skips])

@@ -1,27 +1,30 @@
-/** A spot-check session over stored pairs: planned, shown blind one by one, judged, taken back, reported once it is closed. */
-import { createHmac, randomBytes } from 'node:crypto'
+/** Spot-check sessions over a ranking set: previewed, drawn, gone on with in another one; how far they are. What is shown in them is in judging.ts. */
 import { hashText, uniform } from '../../native-models/random.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import type { AuditProgress, BlindPair, Verdict as Key } from '../../preload/contract/requests/audit.ts'
-import type { AuditReport } from '../../preload/contract/requests/audit-report.ts'
-import type { Choice } from '../cream/agreement.ts'
-import { type AuditPlan, planAudit } from '../cream/audit-plan.ts'
-import { reportAudit } from '../cream/audit-report.ts'
-import { gateOf } from '../cream/gate.ts'
+import type { AuditMode, AuditPreview, AuditProgress } from '../../preload/contract/requests/audit.ts'
+import { type AuditPlan, extendAudit, planAudit } from '../cream/audit-plan.ts'
+import { previewAudit } from '../cream/audit-preview.ts'
+import { extendRankings, planRankings, type RankingPlan } from '../cream/ranking-plan.ts'
+import type { Random } from '../cream/shuffle.ts'
 import type { AuditPair } from '../cream/strata.ts'
-import { type Audit as StoredAudit, auditByKey, auditOf, auditsOf, insertAudit, standingVerdictsIn } from '../store/audits.ts'
-import { promptHeadOf, responseTexts } from '../store/browse.ts'
+import { type Audit as StoredAudit, auditByKey, auditsOf, chainOf, closeAudit, insertAudit, standingVerdictsIn } from '../store/audits.ts'
 import { type Database, inTransaction } from '../store/database.ts'
+import { type HumanRanking, standingRankingsIn } from '../store/human-rankings.ts'
 import { auditId } from '../store/ids.ts'
-import type { Iteration } from '../store/iterations.ts'
 import type { Run } from '../store/runs.ts'
-import { type Verdict, insertVerdict, verdictByKey } from '../store/verdicts.ts'
+import type { Verdict } from '../store/verdicts.ts'
 import type { RankedIteration } from './rank-view.ts'
 
-export type Audit = StoredAudit<AuditPlan>
+export type PairAudit = StoredAudit<AuditPlan> & { mode: 'pairs' }
+export type RankingAudit = StoredAudit<RankingPlan> & { mode: 'rankings' }
+export type Audit = PairAudit | RankingAudit
+
+/** The plan in a row is of its mode: only this file writes it. */
+export const asAudit = (row: StoredAudit<unknown>): Audit => row as Audit
 
 export interface NewSession {
   readonly key: string
+  readonly mode: AuditMode
   readonly pairs: number
   readonly annotator: string
   readonly criterion: string
@@ -39,101 +42,69 @@ export function auditPairs({ prompts, outcomes }: RankedIteration): AuditPair[] 
   })
 }
 
-/** Draws the pairs and fixes their order and sides. The same key again gives the session it started. */
-export function startAudit(db: Database, run: Run, ranked: RankedIteration, { key, pairs, annotator, criterion, line }: NewSession): Audit {
+const orderable = ({ prompts }: RankedIteration) => prompts.map(({ promptId: id, responses }) => ({ id, responseIds: responses.map((response) => response.id) }))
+
+/** Draws of one session, apart from every other's. */
+const randomOf = ({ seed }: Run, id: string): Random => (...draw) => uniform(seed, hashText(id), ...draw)
+const nextId = (db: Database, setId: string): string => auditId(setId, auditsOf(db, setId).length + 1)
+
+/** What starting would draw, and what it could show. Nothing is written. */
+export function previewSession(db: Database, run: Run, ranked: RankedIteration, { mode, pairs: size, line }: Pick<NewSession, 'mode' | 'pairs' | 'line'>, rate: AuditPreview['rate']): AuditPreview {
+  const random = randomOf(run, nextId(db, ranked.set.id))
+  if (mode === 'rankings') {
+    const { population, showings } = planRankings(orderable(ranked), { size, random })
+    return { mode, population, planned: showings.length, repeats: 0, control: showings.length, strata: [], clearable: 0, fewest: null, rate: null, needed: null }
+  }
+  const pairs = auditPairs(ranked)
+  const { strata, ...figures } = previewAudit(planAudit(pairs, { size, random }), pairs, line, rate?.agreement ?? null)
+  return { mode, ...figures, strata: [...strata], rate }
+}
+
+/** Draws what is judged and fixes its order and sides. The same key again gives the session it started. */
+export function startAudit(db: Database, run: Run, ranked: RankedIteration, { key, mode, pairs: size, annotator, criterion, line }: NewSession): Audit {
   return inTransaction(db, () => {
-    const before = auditByKey<AuditPlan>(db, key)
-    if (before) return before
+    const before = auditByKey(db, key)
+    if (before) return asAudit(before)
     const setId = ranked.set.id
-    const id = auditId(setId, auditsOf(db, setId).length + 1)
-    const plan = planAudit(auditPairs(ranked), { size: pairs, random: (...draw) => uniform(run.seed, hashText(id), ...draw) })
-    insertAudit(db, { id, setId, plan, annotator, criterion, line, idempotencyKey: key })
-    return auditOf<AuditPlan>(db, id)!
+    const id = nextId(db, setId)
+    const random = randomOf(run, id)
+    const plan = mode === 'pairs' ? planAudit(auditPairs(ranked), { size, random }) : planRankings(orderable(ranked), { size, random })
+    insertAudit(db, { id, setId, mode, continuesId: null, plan, annotator, criterion, line, idempotencyKey: key })
+    return asAudit(auditByKey(db, key)!)
   })
 }
 
-export function progressOf(db: Database, { id, plan }: Audit): AuditProgress {
-  const verdicts = standingVerdictsIn(db, id)
-  const times = verdicts.map(({ elapsedMs }) => elapsedMs).sort((a, b) => a - b)
-  return { judged: verdicts.length, total: plan.showings.length, secondsPerPair: times.length === 0 ? null : times[Math.floor(times.length / 2)]! / 1000, canUndo: verdicts.length > 0 }
-}
-
-interface Shown {
-  readonly showing: number
-  readonly promptId: string
-  readonly leftId: string
-  readonly rightId: string
-}
-
-/** The first showing without a verdict that stands; null when there is none, or the session is closed. */
-function nextShowing(db: Database, { id, plan, closedAt }: Audit, { outcomes }: RankedIteration): Shown | null {
-  if (closedAt !== null) return null
-  const judged = new Set(standingVerdictsIn(db, id).map(({ showing }) => showing))
-  const showing = plan.showings.findIndex((_, i) => !judged.has(i))
-  if (showing < 0) return null
-  const { pairId: promptId, chosenSide } = plan.showings[showing]!
-  const outcome = outcomes?.get(promptId)
-  if (outcome?.kind !== 'pair') throw new Error(`the audited pair of ${promptId} is gone`)
-  const { chosenId, rejectedId } = outcome
-  return chosenSide === 'a' ? { showing, promptId, leftId: chosenId, rightId: rejectedId } : { showing, promptId, leftId: rejectedId, rightId: chosenId }
-}
-
-/** What a person may see of it: nothing here or in the handle tells the judge's choice, or a repeat from a first showing. */
-export function nextBlindPair(db: Database, iteration: Iteration, ranked: RankedIteration, audit: Audit): BlindPair | null {
-  const shown = nextShowing(db, audit, ranked)
-  if (!shown) return null
-  const texts = new Map(responseTexts(db, iteration.id, shown.promptId).map(({ id, text }) => [id, text]))
-  return { pair: handleOf(audit, shown.showing), prompt: promptHeadOf(db, shown.promptId)!.input, left: texts.get(shown.leftId)!, right: texts.get(shown.rightId)! }
-}
-
-/** New with every start of Creamery: a handle is for the pair on the screen, not to be kept. */
-const secret = randomBytes(32)
-const handleOf = ({ id }: Audit, showing: number): string => `pair-${createHmac('sha256', secret).update(`${id} ${showing}`).digest('hex').slice(0, 24)}`
-
-const choices: Readonly<Record<Key, Choice>> = { left: 'a', right: 'b', tie: 'tie', skip: 'skip', flag: 'flag' }
-
-export interface Judgement {
-  readonly key: string
-  readonly pair: string
-  readonly verdict: Key
-  readonly milliseconds: number
-  readonly note: string | null
-}
-
-/** Judges the pair that is shown; the same key again adds nothing. @throws AppError 'bad-arguments' for any other pair */
-export function judgePair(db: Database, audit: Audit, ranked: RankedIteration, { key, pair, verdict, milliseconds, note }: Judgement): void {
-  inTransaction(db, () => {
-    if (verdictByKey(db, key)) return
-    const shown = nextShowing(db, audit, ranked)
-    if (!shown || handleOf(audit, shown.showing) !== pair) throw new AppError('bad-arguments', 'This pair is not the one to judge now; the next one is shown.')
-    insertVerdict(db, {
-      promptId: shown.promptId, responseAId: shown.leftId, responseBId: shown.rightId, verdict: choices[verdict], undoneOf: null,
-      auditId: audit.id, showing: shown.showing, note, annotator: audit.annotator, criterion: audit.criterion, idempotencyKey: key, elapsedMs: milliseconds,
-    })
+/** A session that goes on with another one's showings and verdicts and `pairs` more, inclusion probabilities those of the whole; closes the other. */
+export function extendSession(db: Database, run: Run, ranked: RankedIteration, audit: Audit, { key, pairs: size, annotator = audit.annotator, criterion = audit.criterion }: { key: string; pairs: number; annotator?: string | undefined; criterion?: string | undefined }): Audit {
+  return inTransaction(db, () => {
+    const before = auditByKey(db, key)
+    if (before) return asAudit(before)
+    const { id: continuesId, setId, mode, line } = audit
+    if (auditsOf(db, setId).some((other) => other.continuesId === continuesId)) throw new AppError('bad-arguments', 'Another session goes on with this one already; go on with that.')
+    const id = nextId(db, setId)
+    insertAudit(db, { id, setId, mode, continuesId, plan: extendedPlan(audit, ranked, size, randomOf(run, id)), annotator, criterion, line, idempotencyKey: key })
+    closeAudit(db, continuesId)
+    return asAudit(auditByKey(db, key)!)
   })
 }
 
-/** Takes the last verdict that stands back; the same key again takes back no other. @throws AppError 'bad-arguments' */
-export function undoVerdict(db: Database, audit: Audit, key: string): void {
-  inTransaction(db, () => {
-    if (verdictByKey(db, key)) return
-    if (audit.closedAt !== null) throw new AppError('bad-arguments', 'This spot-check is closed, and its figures are known; start another one.')
-    const last = standingVerdictsIn(db, audit.id).at(-1)
-    if (!last) throw new AppError('bad-arguments', 'There is no verdict to take back.')
-    const { id: undoneOf, createdAt: _, ...row }: Verdict = last
-    insertVerdict(db, { ...row, verdict: null, undoneOf, note: null, idempotencyKey: key, elapsedMs: 0 })
-  })
+function extendedPlan({ mode, plan }: Audit, ranked: RankedIteration, size: number, random: Random): AuditPlan | RankingPlan {
+  if (size === 0) return plan
+  return mode === 'pairs' ? extendAudit(plan, auditPairs(ranked), { size, random }) : extendRankings(plan, orderable(ranked), { size, random })
 }
 
-/** @throws AppError 'bad-arguments' while the session is open: a figure that moves after a key tells the judge's choice */
-export function reportOf(db: Database, audit: Audit, ranked: RankedIteration): AuditReport {
-  if (audit.closedAt === null) throw new AppError('bad-arguments', 'The figures of a spot-check are shown once it is closed; judge the rest, or close it as it is.')
-  const verdicts = standingVerdictsIn(db, audit.id).map(({ showing, verdict, elapsedMs }) => ({ showing: showing!, choice: verdict!, elapsedMs }))
-  const gold = ranked.prompts.flatMap(({ responses, rewards }) => {
-    const known = responses.flatMap(({ isCorrect }, i) => (isCorrect === null ? [] : [{ reward: rewards[i]!, isCorrect }]))
-    return known.length === 0 ? [] : [{ rewards: known.map(({ reward }) => reward), correct: known.map(({ isCorrect }) => isCorrect) }]
-  })
-  const report = reportAudit(audit.plan, auditPairs(ranked), verdicts, gold)
-  const { reliability, ...figures } = report
-  return { session: audit.id, ...figures, reliability: [...reliability], gate: gateOf(report, audit.line) }
+/** The verdicts that stand, those of the sessions it goes on with first. */
+export const verdictsIn = (db: Database, audit: PairAudit): Verdict[] => chainOf(db, audit.id).flatMap((id) => standingVerdictsIn(db, id))
+export const rankingsIn = (db: Database, audit: RankingAudit): HumanRanking[] => chainOf(db, audit.id).flatMap((id) => standingRankingsIn(db, id))
+export const judgedIn = (db: Database, audit: Audit): readonly (Verdict | HumanRanking)[] => (audit.mode === 'pairs' ? verdictsIn(db, audit) : rankingsIn(db, audit))
+
+export function progressOf(db: Database, audit: Audit): AuditProgress {
+  const judged = judgedIn(db, audit)
+  const times = judged.map(({ elapsedMs }) => elapsedMs).sort((a, b) => a - b)
+  return {
+    judged: judged.length,
+    total: audit.plan.showings.length,
+    secondsPerPair: times.length === 0 ? null : times[Math.floor(times.length / 2)]! / 1000,
+    canUndo: audit.closedAt === null && judged.at(-1)?.auditId === audit.id,
+  }
 }

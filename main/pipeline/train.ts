@@ -3,11 +3,12 @@ import { binaryEntropy } from '../cream/loss.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { planMicroBatches } from '../engine/batches.ts'
 import type { MicroBatch, Sequence, TrainStepResult } from '../engine/protocol.ts'
-import { rankingSetId } from '../store/ids.ts'
-import { pairsOf } from '../store/pairs.ts'
+import { labelsOf } from '../store/gates.ts'
+import { gateDecision, requirePassage } from './audit.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
 import { optimise, planSteps } from './optimise.ts'
 import { sequencesOf } from './score.ts'
+import { producedName } from './titles.ts'
 import { lengthsOf } from './tune.ts'
 
 interface TrainingPair {
@@ -30,13 +31,16 @@ export async function train(context: StageContext): Promise<string> {
     microBatches: (members) => batchPairs(pairs, members).map((batch) => ({ ...batch, refLogps: batch.sequences.map((sequence) => reference.get(sequence)!) })),
     metrics: (result, members) => pairMetrics(result, members.map((i) => pairs[i]!.consistency)),
   })
-  return `M${context.iteration.t + 1} from ${pairs.length} pairs`
+  return `${producedName(context.iteration)} from ${pairs.length} pairs`
 }
 
+/** The pairs as the decision at the gate left them: people's labels over the judge's, dropped ones out. */
 function readPairs(context: StageContext): TrainingPair[] {
+  const gate = gateDecision(dbOf(context), context.iteration)
+  if (!gate) throw new AppError('internal', `The iteration ${context.iteration.id} came to training without a decision at the gate.`)
   const sequences = sequencesOf(context)
   const side = (id: string): Sequence => ({ ...sequences.get(id)! })
-  return pairsOf(dbOf(context), rankingSetId(context.iteration.id)).map(({ chosenId, rejectedId, consistency }) => ({ sides: [side(chosenId), side(rejectedId)], consistency }))
+  return labelsOf(dbOf(context), requirePassage(gate).id).flatMap(({ chosenId, rejectedId, consistency }) => (consistency === null ? [] : [{ sides: [side(chosenId), side(rejectedId)] as const, consistency }]))
 }
 
 /** One optimiser step's micro-batches. */

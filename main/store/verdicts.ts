@@ -57,3 +57,27 @@ export function standingVerdictsOf(db: Database, promptId: string): Verdict[] {
 const standingVerdictsSql = `
   SELECT * FROM verdicts v WHERE prompt_id = @promptId AND verdict IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undone_of = v.id) ORDER BY id`
+
+/** A standing verdict on the two texts of a pair, whichever branch or session it was given in. */
+export interface PairVerdict {
+  promptId: string
+  verdict: NonNullable<Verdict['verdict']>
+  /** 1 = the chosen text was shown on side a, 0 = on side b. */
+  chosenIsA: 0 | 1
+}
+
+/** On the pairs of a ranking set, oldest first; none of a session that is still open. */
+export function verdictsOnPairs(db: Database, setId: string): PairVerdict[] {
+  return all(db, verdictsOnPairsSql, { setId })
+}
+
+const verdictsOnPairsSql = `
+  SELECT p.prompt_id, v.verdict, a.text = c.text AS chosen_is_a
+  FROM verdicts v JOIN pairs p ON p.prompt_id = v.prompt_id AND p.set_id = @setId
+  JOIN responses c ON c.id = p.chosen_id JOIN responses r ON r.id = p.rejected_id
+  JOIN responses a ON a.id = v.response_a_id JOIN responses b ON b.id = v.response_b_id
+  LEFT JOIN audits s ON s.id = v.audit_id
+  WHERE v.verdict IS NOT NULL AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undone_of = v.id)
+    AND (v.audit_id IS NULL OR s.closed_at IS NOT NULL)
+    AND ((a.text = c.text AND b.text = r.text) OR (a.text = r.text AND b.text = c.text))
+  ORDER BY v.id`

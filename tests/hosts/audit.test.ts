@@ -52,7 +52,8 @@ describe('a spot-check', () => {
   it('sends of an unjudged pair its prompt, left and right, and nothing more', async () => {
     const raw = await rawNext(session)
     const { value } = JSON.parse(raw) as { value: { pair: BlindPair; progress: object } }
-    expect(Object.keys(value).sort()).toEqual(['pair', 'progress'])
+    expect(Object.keys(value).sort()).toEqual(['note', 'pair', 'progress', 'ranking'])
+    expect(value).toMatchObject({ note: null, ranking: null })
     expect(Object.keys(value.pair).sort()).toEqual(['left', 'pair', 'prompt', 'right'])
     expect(Object.keys(value.progress).sort()).toEqual(['canUndo', 'judged', 'secondsPerPair', 'total'])
     expect(value.pair.pair).toMatch(/^pair-[0-9a-f]{24}$/)
