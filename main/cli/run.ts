@@ -57,7 +57,7 @@ export const addRun: AddCommand = (program, act) => {
 
 async function finish(context: RunContext, { terminal }: Shell, until: Stage | undefined): Promise<void> {
   const ended = await carryOn(context, until === undefined ? {} : { until })
-  printReport(terminal, reportRun(context.project.db, context.run.id), { project: context.project.folder, ended })
+  printReport(terminal, reportRun(context.project.db, context.run.id), { project: context.project.folder, ended: ended === 'finished' ? ended : 'stopped' })
 }
 
 /** Shows what happens: a line a stage, and a bar within it. */

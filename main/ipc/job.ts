@@ -11,11 +11,17 @@ import type { Run } from '../store/runs.ts'
 import type { EventLog } from './event-log.ts'
 import { type Log, noteFault } from './log.ts'
 
-export interface JobOptions {
+/** How far a job goes. */
+export interface JobAim {
+  /** Through this stage; null = to the run's end. */
+  readonly until: Stage | null
+  readonly gate: 'ask' | 'configured'
+}
+
+export interface JobOptions extends JobAim {
   readonly id: string
   readonly project: Project
   readonly run: Run
-  readonly until: Stage | null
   readonly events: EventLog
   readonly log: Log
 }
@@ -25,6 +31,8 @@ export class Job {
   readonly #stop = new AbortController()
   readonly #startedAt = new Date().toISOString()
   #state: JobView['state'] = 'starting'
+  /** What stopping on request is called: 'paused' goes on to where it was going, 'stopped' says anew. */
+  #stopsAs: 'paused' | 'stopped' = 'paused'
   #stage: { readonly iteration: number; readonly stage: Stage; readonly stageId: string; readonly title: string } | null = null
   #progress: JobView['progress'] = null
   #engine: RunContext['engine'] | null = null
@@ -58,6 +66,16 @@ export class Job {
   }
 
   pause(): void {
+    this.#halt('paused')
+  }
+
+  /** As a pause, but for good; also of a job that is pausing. */
+  stop(): void {
+    this.#halt('stopped')
+  }
+
+  #halt(as: 'paused' | 'stopped'): void {
+    if (as === 'stopped') this.#stopsAs = as
     if (this.#stop.signal.aborted) return
     this.#state = 'pausing'
     this.#stop.abort()
@@ -65,7 +83,7 @@ export class Job {
   }
 
   async #work(): Promise<JobEnd> {
-    const { id: jobId, project, run, until, log } = this.#options
+    const { id: jobId, project, run, until, gate, log } = this.#options
     await Promise.resolve() // the caller holds the job before anything is told of it
     this.#tell()
     try {
@@ -73,11 +91,11 @@ export class Job {
         this.#engine = context.engine
         if (this.#state === 'starting') this.#state = 'running'
         this.#tell()
-        return carryOn(context, until === null ? {} : { until })
+        return carryOn(context, { gate, ...(until !== null && { until }) })
       })
       return { jobId, how, error: null }
     } catch (error) {
-      if (this.#stop.signal.aborted) return { jobId, how: 'paused', error: null }
+      if (this.#stop.signal.aborted) return { jobId, how: this.#stopsAs, error: null }
       const { code, message: sentence } = error instanceof AppError && error.code !== 'internal' ? error : noteFault(error, 'the run', log)
       return { jobId, how: code === 'disk-full' ? 'paused' : 'failed', error: { code, sentence } }
     }

@@ -3,7 +3,7 @@ import { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CheckedParams } from '../../preload/contract/requests.ts'
 import { type ConfigOverrides, loadConfig } from '../pipeline/config.ts'
-import { withNewRun } from '../pipeline/session.ts'
+import { locateBase, withNewRun } from '../pipeline/session.ts'
 import { settingsOf } from '../pipeline/settings.ts'
 import { type Project, openProject } from '../store/project.ts'
 import type { HandlersOf } from './handler.ts'
@@ -21,6 +21,13 @@ export const projectHandlers: HandlersOf<'project'> = {
     return workbench.openProject(folder)
   },
   'project/open': (workbench, { project }) => workbench.openProject(workbench.places.pathOf(project)),
+  'project/locate': async (workbench, { folder }) => {
+    workbench.requireIdleWriter()
+    await locateBase(workbench.project, workbench.run, workbench.places.pathOf(folder))
+    const project = workbench.current()!
+    workbench.events.publish({ kind: 'project-opened', project })
+    return project
+  },
   'project/close': (workbench) => {
     workbench.closeProject()
     return {}

@@ -5,11 +5,14 @@ import { passes, rankRows, rankingOfPrompt, sortRows } from '../pipeline/rank-ro
 import { promptHeadOf, responseTexts, verdictCounts } from '../store/browse.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { pairsOf } from '../store/pairs.ts'
+import { goBack } from '../pipeline/branch.ts'
+import { settingsOfChoice } from '../pipeline/rank-again.ts'
+import { changedSettings, runIn } from '../pipeline/settings.ts'
 import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
 export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
-  'rank/view': (workbench, { iterationId }) => viewRanks(workbench.project.db, workbench.run, workbench.iteration(iterationId)),
+  'rank/view': (workbench, { iterationId }) => viewRanks(workbench.project.db, runIn(workbench.project.db, workbench.iteration(iterationId)), workbench.iteration(iterationId)),
   'rank/prompts': (workbench, { iterationId, filter, order, offset, limit }) => {
     const { iteration, ranked } = rankedOf(workbench, iterationId)
     const { db } = workbench.project
@@ -25,9 +28,21 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   },
   'rank/preview': (workbench, { iterationId, choice }) => {
     const { iteration, ranked } = rankedOf(workbench, iterationId)
-    return previewRanks(workbench.project.db, workbench.run, iteration, ranked, choice)
+    return previewRanks(workbench.project.db, runIn(workbench.project.db, iteration), iteration, ranked, choice)
   },
   'rank/bias': (workbench, { iterationId }) => biasOf(workbench.project.db, workbench.iteration(iterationId)),
+  'rank/apply': (workbench, { key, iterationId, choice }) => {
+    workbench.requireIdleWriter()
+    const { db } = workbench.project
+    const { iteration } = rankedOf(workbench, iterationId)
+    return workbench.once(key, () => {
+      const change = settingsOfChoice(runIn(db, iteration), choice)
+      if (changedSettings(runIn(db, iteration), change).length === 0) return { iterationId, setId: iteration.setId!, branched: false }
+      const { id, setId } = goBack(db, iteration, 'pair', change)
+      workbench.events.publish({ kind: 'settings-changed' })
+      return { iterationId: id, setId: setId!, branched: id !== iteration.id }
+    })
+  },
   'pair/list': (workbench, { iterationId, offset, limit }) => {
     const { db } = workbench.project
     const { ranked } = rankedOf(workbench, iterationId)

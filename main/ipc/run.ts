@@ -1,20 +1,21 @@
 import { basename } from 'node:path'
-import type { SettingsView } from '../../preload/contract/requests/run.ts'
+import type { RunStatus, SettingsView } from '../../preload/contract/requests/run.ts'
+import { activate, goBack, previewBack } from '../pipeline/branch.ts'
 import { railOf } from '../pipeline/rail.ts'
+import { continueFrom, modelChoices } from '../pipeline/rounds.ts'
 import { changeSettings, fixedSettings, settingsOf } from '../pipeline/settings.ts'
 import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
 export const runHandlers: HandlersOf<'run'> = {
-  'run/status': (workbench) => ({
-    ...railOf(workbench.project.db, workbench.run),
-    job: workbench.job?.view() ?? null,
-    lastEnd: workbench.lastEnd,
-    command: `creamery resume --project ${quoteForShell(workbench.project.folder)}`,
-  }),
-  'run/start': (workbench, { key, until = null }) => workbench.startJob(key, until),
+  'run/status': (workbench) => statusOf(workbench),
+  'run/start': (workbench, { key, until = null, gate }) => workbench.startJob(key, { until, gate }),
   'run/pause': ({ job }) => {
     job?.pause()
+    return job?.view() ?? null
+  },
+  'run/stop': ({ job }) => {
+    job?.stop()
     return job?.view() ?? null
   },
   'run/resume': (workbench, { key }) => workbench.resumeJob(key),
@@ -25,6 +26,25 @@ export const runHandlers: HandlersOf<'run'> = {
     workbench.events.publish({ kind: 'settings-changed' })
     return settingsView(workbench)
   },
+  'run/preview': (workbench, { iterationId, stage, settings }) => previewBack(workbench.project.db, workbench.iteration(iterationId), stage, settings),
+  'run/back': (workbench, { key, iterationId, stage, settings }) => moving(workbench, key, () => goBack(workbench.project.db, workbench.iteration(iterationId), stage, settings)),
+  'run/activate': (workbench, { iterationId }) => moving(workbench, null, () => activate(workbench.project.db, workbench.iteration(iterationId))),
+  'run/models': ({ project, run }) => modelChoices(project.db, run),
+  'run/continue': (workbench, { key, from, settings }) => moving(workbench, key, () => continueFrom(workbench.project.db, workbench.iteration(from), settings)),
+}
+
+/** Another path is active from now on; the same key again changes nothing. */
+function moving(workbench: Workbench, key: string | null, move: () => unknown): RunStatus {
+  workbench.requireIdleWriter()
+  workbench.once(key, () => {
+    move()
+    workbench.events.publish({ kind: 'settings-changed' })
+  })
+  return statusOf(workbench)
+}
+
+function statusOf({ project, run, job, lastEnd }: Workbench): RunStatus {
+  return { ...railOf(project.db, run), job: job?.view() ?? null, lastEnd, command: `creamery resume --project ${quoteForShell(project.folder)}` }
 }
 
 function settingsView({ project, run }: Workbench): SettingsView {

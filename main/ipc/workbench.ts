@@ -1,20 +1,20 @@
 /** What is going on in main: the open project, the one job, and the stream of events about both. */
 import { basename } from 'node:path'
 import type { Cursor, Snapshot } from '../../preload/contract/events.ts'
-import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { DeviceView, HostKind } from '../../preload/contract/requests/app.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run.ts'
 import { railOf } from '../pipeline/rail.ts'
-import { soleRun } from '../pipeline/session.ts'
+import { baseMissing, soleRun } from '../pipeline/session.ts'
+import { runNow } from '../pipeline/settings.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
 import { countPrompts } from '../store/browse.ts'
 import { type Iteration, iterationOf } from '../store/iterations.ts'
 import { type Project, openProject } from '../store/project.ts'
 import { type Run, runOf } from '../store/runs.ts'
 import { EventLog } from './event-log.ts'
-import { Job } from './job.ts'
+import { Job, type JobAim } from './job.ts'
 import type { Log } from './log.ts'
 import { Places } from './places.ts'
 import { Shelf, isProject } from './shelf.ts'
@@ -48,9 +48,10 @@ export class Workbench {
   #open: Open | null = null
   #job: Job | null = null
   #lastEnd: JobEnd | null = null
-  /** Answers to starts, by idempotency key: a repeat gets the first one. */
-  readonly #starts = new Map<string, JobView>()
-  #lastUntil: Stage | null = null
+  /** Answers to what may be done only once, by idempotency key: a repeat gets the first one. */
+  readonly #answers = new Map<string, unknown>()
+  /** Where the last job was going. */
+  #lastAim: JobAim = { until: null, gate: 'ask' }
   #sandbox: Sandbox | null = null
   /** As the last probe found them. */
   devices: Promise<DeviceView[]> | null = null
@@ -79,10 +80,10 @@ export class Workbench {
     return this.#opened.project
   }
 
-  /** The run of the open project, as it is configured now. @throws AppError 'no-project' */
+  /** The run of the open project, as what comes next is configured. @throws AppError 'no-project' */
   get run(): Run {
     const { project, runId } = this.#opened
-    return runOf(project.db, runId)!
+    return runNow(project.db, runOf(project.db, runId)!)
   }
 
   /** @throws AppError 'no-project', 'bad-arguments' */
@@ -116,7 +117,7 @@ export class Workbench {
     const stages = iterations.flatMap((iteration) => iteration.stages)
     const inAll = stages.length + (rounds + 1 - iterations.length) * (iterations.at(-1)?.stages.length ?? 0)
     const done = stages.filter(({ status }) => status === 'done').length / inAll
-    return { ...this.shelf.summaryOf(project.folder), readOnly, model: basename(this.run.basePath), prompts: countPrompts(project.db, this.run.id), done }
+    return { ...this.shelf.summaryOf(project.folder), readOnly, model: basename(this.run.basePath.replaceAll('\\', '/')), modelMissing: baseMissing(this.run), prompts: countPrompts(project.db, this.run.id), done }
   }
 
   /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */
@@ -156,27 +157,33 @@ export class Workbench {
     }
   }
 
+  /** Does it the first time that the key comes (null = every time), and gives that answer again. */
+  once<T>(key: string | null, work: () => T): T {
+    if (key === null) return work()
+    if (!this.#answers.has(key)) this.#answers.set(key, work())
+    return this.#answers.get(key) as T
+  }
+
   /** Starts the job; the same key again starts nothing. @throws AppError 'no-project', 'project-locked', 'busy' */
-  startJob(key: string, until: Stage | null): JobView {
-    const before = this.#starts.get(key)
-    if (before) return before
-    this.requireIdleWriter()
-    const job = new Job({ id: `job-${this.events.cursor.sequence + 1}`, project: this.project, run: this.run, until, events: this.events, log: this.options.log })
-    this.#job = job
-    this.#lastUntil = until
-    this.#lastEnd = null
-    this.#starts.set(key, job.view())
-    void job.ended.then((end) => {
-      this.#job = null
-      this.#lastEnd = end
-      this.events.publish({ kind: 'job-ended', end })
+  startJob(key: string, aim: JobAim): JobView {
+    return this.once(key, () => {
+      this.requireIdleWriter()
+      const job = new Job({ id: `job-${this.events.cursor.sequence + 1}`, project: this.project, run: this.run, ...aim, events: this.events, log: this.options.log })
+      this.#job = job
+      this.#lastAim = aim
+      this.#lastEnd = null
+      void job.ended.then((end) => {
+        this.#job = null
+        this.#lastEnd = end
+        this.events.publish({ kind: 'job-ended', end })
+      })
+      return job.view()
     })
-    return job.view()
   }
 
   /** Goes on to where the last job was going. */
   resumeJob(key: string): JobView {
-    return this.startJob(key, this.#lastUntil)
+    return this.startJob(key, this.#lastAim)
   }
 
   snapshot(): { cursor: Cursor; snapshot: Snapshot } {

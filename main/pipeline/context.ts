@@ -63,5 +63,4 @@ export function requireModel(db: Database, id: string): Model {
   return model
 }
 
-/** `M2` of `run1.M2`: how people name a model. */
-export const modelName = (modelId: string): string => modelId.slice(modelId.lastIndexOf('.') + 1)
+export { modelName } from '../store/ids.ts'

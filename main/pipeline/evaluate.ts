@@ -36,10 +36,10 @@ export async function evaluate(context: StageContext): Promise<string> {
   return `${models.map(modelName).join(' and ')} on ${questions.length} questions`
 }
 
-/** What the iteration made; before the first, also what it started from. */
+/** What the iteration made; the first also measures what it started from, which its branches share. */
 function modelsToEvaluate({ project, iteration }: StageContext): string[] {
-  const { t, baseModelId, producedModelId } = iterationOf(project.db, iteration.id)!
-  return t === 0 ? [baseModelId, producedModelId!] : [producedModelId!]
+  const { t, originId, baseModelId, producedModelId } = iterationOf(project.db, iteration.id)!
+  return t === 0 && originId === null ? [baseModelId, producedModelId!] : [producedModelId!]
 }
 
 const decodingsOf = (context: StageContext): Decoding[] => (configOf(context).evaluation.samples > 0 ? ['greedy', 'sampled'] : ['greedy'])

@@ -5,18 +5,20 @@ import { hashFile } from '../../native-models/weights/hash.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import { batchCounts } from '../store/batches.ts'
+import { gateOn } from '../store/gates.ts'
 import { type Iteration, iterationOf } from '../store/iterations.ts'
-import type { StageRow } from '../store/stages.ts'
-import { checkpointsOf } from '../store/training.ts'
+import { type StageRow, hasBegun } from '../store/stages.ts'
 import { type RunContext, configOf, dbOf } from './context.ts'
 
-/** The settings, the models behind the stage, and the files that it reads. @throws AppError 'bad-data' when one is gone */
+/** The settings, the models behind the stage, and what the files that it reads hold: where they lie may change. @throws AppError 'bad-data' when one is gone */
 export async function inputHash(context: RunContext, iteration: Iteration, stage: Stage): Promise<string> {
-  const { policyModelId, previousModelId, baseModelId } = iterationOf(dbOf(context), iteration.id)!
-  const config = configOf(context)
-  const files = await Promise.all(filesOf(config, stage).map(hashData))
-  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, files])).digest('hex')
+  const { policyModelId, previousModelId, baseModelId, setId } = iterationOf(dbOf(context), iteration.id)!
+  // A decision at the gate leaves every pair its label.
+  const gate = stage === 'train' && setId !== null ? (gateOn(dbOf(context), iteration.id, setId)?.id ?? null) : null
+  const { model: _, data: { sftLimit, promptsLimit, evaluation }, ...config } = configOf(context)
+  const limits = [sftLimit ?? null, promptsLimit ?? null, evaluation.map(({ name, limit }) => [name, limit ?? null])]
+  const files = await Promise.all(filesOf(configOf(context), stage).map(hashData))
+  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, limits, files, gate])).digest('hex')
 }
 
 /** Prompts are in the project since the run was planned; everything else is read when its stage comes. */
@@ -38,10 +40,9 @@ async function hashData(file: string): Promise<string> {
 }
 
 /** A stage of which something is committed cannot change what it works on. @throws AppError 'bad-data' */
-export function requireSameInput(context: RunContext, { id, stage, inputHash: before }: StageRow, input: string): void {
-  const db = dbOf(context)
-  const hasBegun = batchCounts(db, id).committed > 0 || checkpointsOf(db, id).length > 0
-  if (!hasBegun || before === input) return
+export function requireSameInput(context: RunContext, row: StageRow, input: string): void {
+  const { stage, inputHash: before } = row
+  if (before === input || !hasBegun(dbOf(context), row)) return
   const files = filesOf(configOf(context), stage).join(', ')
   throw new AppError('bad-data', `The stage "${stage}" was begun with other data: ${files} changed since. Put the old file back and resume, or start a new run with the new one.`)
 }

@@ -9,13 +9,14 @@ import type { Optimisation } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { MicroBatch, TrainStepResult, TrainingParams } from '../engine/protocol.ts'
 import { inTransaction } from '../store/database.ts'
-import { modelId } from '../store/ids.ts'
+import { iterationId, producedModelId, stageId as idOfStage } from '../store/ids.ts'
 import { setProducedModel } from '../store/iterations.ts'
 import { insertModel } from '../store/models.ts'
 import { pathForRow, pathIn } from '../store/project.ts'
 import { finishStage } from '../store/stages.ts'
 import { type TrainingStep, checkpointsOf, commitCheckpoint } from '../store/training.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
+import { producedName } from './titles.ts'
 
 export interface Objective {
   readonly loss: TrainingParams['objective']
@@ -62,10 +63,10 @@ export async function optimise(context: StageContext, objective: Objective): Pro
   await saveResult(context, total, unsaved)
 }
 
-/** Example indices of every optimiser step; each epoch is a permutation of its own. */
-export function planSteps({ run, stageId }: StageContext, { examples, hyper: { batchSize, epochs } }: Pick<Objective, 'examples' | 'hyper'>): number[][] {
+/** Example indices of every optimiser step; each epoch is a permutation of its own. Branches take theirs in the same order, so that they differ in nothing but what was changed. */
+export function planSteps({ run, iteration: { t }, stage }: Pick<StageContext, 'run' | 'iteration' | 'stage'>, { examples, hyper: { batchSize, epochs } }: Pick<Objective, 'examples' | 'hyper'>): number[][] {
   const stepsPerEpoch = Math.ceil(examples / batchSize)
-  const orders = Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(examples, run.seed, hashText(stageId), epoch))
+  const orders = Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(examples, run.seed, hashText(idOfStage(iterationId(run.id, t), stage)), epoch))
   return Array.from({ length: Math.ceil(stepsPerEpoch * epochs) }, (_, step) => {
     const at = (step % stepsPerEpoch) * batchSize
     return orders[Math.floor(step / stepsPerEpoch)]!.slice(at, at + batchSize)
@@ -110,15 +111,14 @@ async function saveCheckpoint(context: StageContext, step: number, steps: readon
 async function saveResult(context: StageContext, step: number, steps: readonly TrainingStep[]): Promise<void> {
   const { iteration, run, project, stageId } = context
   const db = dbOf(context)
-  const name = `M${iteration.t + 1}`
-  const id = modelId(run.id, name)
+  const id = producedModelId(iteration.id)
   const folder = join(project.folder, 'adapters', id)
   const isAdapter = configOf(context).tuning.kind === 'lora'
   const { path, sha256 } = await context.engine.call('saveModel', { folder })
   await context.engine.call('endTraining', {}) // the last call: after the commit an engine's death must not enter the stage again
   const obsolete = inTransaction(db, () => {
     const old = commitCheckpoint(db, { steps, checkpoint: { stageId, kind: 'final', step, path: pathForRow(project, isAdapter ? path : join(folder, 'model.safetensors')), sha256 } })
-    insertModel(db, { id, runId: run.id, name, parentId: iteration.policyModelId, kind: isAdapter ? 'adapter' : 'full', path: pathForRow(project, folder), sha256 })
+    insertModel(db, { id, runId: run.id, name: producedName(iteration), parentId: iteration.policyModelId, kind: isAdapter ? 'adapter' : 'full', path: pathForRow(project, folder), sha256 })
     setProducedModel(db, iteration.id, id)
     finishStage(db, stageId)
     return old
@@ -133,7 +133,7 @@ function requireRoom({ project, stageId, iteration }: StageContext, trainable: n
   const { bavail, bsize } = statfsSync(project.folder)
   const free = bavail * bsize
   if (free < needed) {
-    throw new AppError('disk-full', `Training M${iteration.t + 1} needs ${megabytes(needed)} for its checkpoints, but ${megabytes(free)} are free in ${project.folder}; make room and resume.`)
+    throw new AppError('disk-full', `Training ${producedName(iteration)} needs ${megabytes(needed)} for its checkpoints, but ${megabytes(free)} are free in ${project.folder}; make room and resume.`)
   }
 }
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB`

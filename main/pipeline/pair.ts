@@ -1,9 +1,8 @@
 /** Stage `pair`: chosen and rejected of every prompt, and the C its label trains with; skips keep their reason (METHOD §2e, §4). */
 import { inTransaction } from '../store/database.ts'
-import { rankingSetId } from '../store/ids.ts'
 import { insertPair, insertSkip, pairsOf, skipsOf } from '../store/pairs.ts'
 import { promptsOf } from '../store/prompts.ts'
-import { type RankingSet, consistenciesOf, rankingSetOf } from '../store/rankings.ts'
+import { type RankingSet, consistenciesOf, currentSetOf } from '../store/rankings.ts'
 import { insertExternalReward } from '../store/scores.ts'
 import { type StageContext, configOf, dbOf } from './context.ts'
 import { judgedPrompts } from './judged.ts'
@@ -14,7 +13,7 @@ export async function pair(context: StageContext): Promise<string> {
   const { iteration, run } = context
   const config = configOf(context)
   const db = dbOf(context)
-  const set = rankingSetOf(db, rankingSetId(iteration.id))!
+  const set = currentSetOf(db, iteration.id)!
   if (pairsOf(db, set.id).length + skipsOf(db, set.id).length > 0) return summary(context, set.id)
 
   const outside = config.method === 'oracle' ? await oracleRewards(context) : null

@@ -6,8 +6,8 @@ import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Sandbox, SandboxText } from '../sandbox/host.ts'
 import { type Database, inTransaction } from '../store/database.ts'
-import { iterationId, modelId, promptId, runId, stageId } from '../store/ids.ts'
-import { insertIteration } from '../store/iterations.ts'
+import { modelId, promptId, runId, stageId } from '../store/ids.ts'
+import { type Iteration, type NewIteration, insertIteration, nextIterationId } from '../store/iterations.ts'
 import { insertModel } from '../store/models.ts'
 import { type Prompt, insertPrompt } from '../store/prompts.ts'
 import { type Run, insertRun, runOf } from '../store/runs.ts'
@@ -68,9 +68,17 @@ export function storeRun(db: Database, { config, baseSha256, prompts }: RunPlan,
   return runOf(db, id)!
 }
 
-/** An iteration with its stages, pending. */
-export function planIteration(db: Database, run: string, row: { t: number; parentId: string | null; policyModelId: string; previousModelId: string | null; baseModelId: string }): void {
-  const id = iterationId(run, row.t)
+/** An iteration with its stages, pending; a branch has those from its own first one on. It is where the run goes on from now. @returns its id */
+export function planIteration(db: Database, run: string, row: Omit<NewIteration, 'id' | 'runId'>): string {
+  const id = nextIterationId(db, run, row.t)
   insertIteration(db, { id, runId: run, ...row })
-  for (const stage of row.t === 0 ? firstStages : roundStages) insertStage(db, { id: stageId(id, stage), iterationId: id, stage, inputHash: null })
+  const order = row.t === 0 ? firstStages : roundStages
+  for (const stage of order.slice(row.originStage ? order.indexOf(row.originStage) : 0)) insertStage(db, { id: stageId(id, stage), iterationId: id, stage, inputHash: null })
+  return id
+}
+
+/** The round after one that has made its model, with that one's settings. @returns its id */
+export function planRound(db: Database, { id, runId: run, t, policyModelId, baseModelId, producedModelId, settings: before }: Iteration, settings: Iteration['settings'] = before): string {
+  if (producedModelId === null) throw new Error(`${id} has made no model yet`)
+  return planIteration(db, run, { t: t + 1, parentId: id, policyModelId: producedModelId, previousModelId: policyModelId, baseModelId, settings })
 }

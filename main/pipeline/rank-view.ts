@@ -3,9 +3,8 @@ import type { RankChoice, RankPreview, RankView } from '../../preload/contract/r
 import { quantitiesOf } from '../cream/judges.ts'
 import { promptHeads } from '../store/browse.ts'
 import type { Database } from '../store/database.ts'
-import { rankingSetId } from '../store/ids.ts'
 import type { Iteration } from '../store/iterations.ts'
-import { type RankingSet, rankingSetOf } from '../store/rankings.ts'
+import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import type { Run } from '../store/runs.ts'
 import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, viewAgreement } from './agreement.ts'
 import { type JudgedPrompt, judgedPrompts, valuesBy } from './judged.ts'
@@ -24,7 +23,7 @@ const measured = new WeakMap<readonly JudgedPrompt[], readonly MeasuredPrompt[]>
 
 /** Null before the stage `rank` is done. */
 export function rankedIteration(db: Database, { id }: Iteration): RankedIteration | null {
-  const set = rankingSetOf(db, rankingSetId(id))
+  const set = currentSetOf(db, id)
   return set ? rankedBy(db, set) : null
 }
 
@@ -64,7 +63,7 @@ export function previewRanks(db: Database, run: Run, iteration: Iteration, ranke
   return { agreement: viewAgreement(ranked.set, rule, prompts), labels: viewLabels(db, iteration.id, method, outcomes), changes: compare(before, outcomes), stopped }
 }
 
-function chosenRule(stored: RankingRule, { t }: Iteration, { statistic = stored.statistic, tieTolerance = 'stored', firstIterationRule }: RankChoice): RankingRule {
+export function chosenRule(stored: RankingRule, { t }: Iteration, { statistic = stored.statistic, tieTolerance = 'stored', firstIterationRule }: RankChoice): RankingRule {
   const tolerances = tieTolerance === 'stored' ? {} : { tolCurrent: tieTolerance, tolPrevious: tieTolerance, tolReward: tieTolerance }
   if (t > 1 || firstIterationRule === undefined) return { ...stored, statistic, ...tolerances }
   const { current: currentMeasure, previous: previousMeasure } = quantitiesOf(t, firstIterationRule)
@@ -72,7 +71,7 @@ function chosenRule(stored: RankingRule, { t }: Iteration, { statistic = stored.
 }
 
 /** Another rule for iteration 1 lets the judges rank by other numbers. */
-function rejudge(db: Database, iteration: Iteration, { rule: stored, prompts }: RankedIteration, rule: RankingRule): readonly JudgedPrompt[] {
+export function rejudge(db: Database, iteration: Iteration, { rule: stored, prompts }: RankedIteration, rule: RankingRule): readonly JudgedPrompt[] {
   if (rule.currentMeasure === stored.currentMeasure && rule.previousMeasure === stored.previousMeasure) return prompts
   const current = valuesBy(db, iteration.id, iteration.policyModelId, rule.currentMeasure)
   const previous = valuesBy(db, iteration.id, iteration.previousModelId!, rule.previousMeasure)

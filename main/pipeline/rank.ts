@@ -1,18 +1,15 @@
 /** Stage `rank`: two rankings of every prompt's responses, their agreement, and C (METHOD §2c, d). */
-import { agreement, consistencyOf, meanConsistency } from '../cream/consistency.ts'
-import { chanceBand, chanceOf } from '../cream/chance.ts'
-import { type Judge, judgesOf, quantitiesOf } from '../cream/judges.ts'
+import { judgesOf, quantitiesOf } from '../cream/judges.ts'
 import { distinctResponses } from '../cream/pairs.ts'
-import { ranking } from '../cream/rankings.ts'
-import { measuredTolerance, requireMovedPolicy, type Score } from '../cream/rewards.ts'
+import { measuredTolerance, type Score } from '../cream/rewards.ts'
 import { shapeOf } from '../engine/batches.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import { inTransaction } from '../store/database.ts'
-import { rankingSetId } from '../store/ids.ts'
-import { insertConsistency, insertRanking, insertRankingSet, rankingSetOf } from '../store/rankings.ts'
+import { iterationOf } from '../store/iterations.ts'
+import { currentSetOf } from '../store/rankings.ts'
 import { type Response, responsesOf } from '../store/responses.ts'
 import { scoresOf } from '../store/scores.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
+import { type PromptToRank, commitRankingSet } from './ranking-set.ts'
 import { sequencesOf } from './score.ts'
 
 /** Responses re-scored to measure the noise that tells a tie from a difference. */
@@ -20,54 +17,22 @@ const NOISE_SAMPLE = 16
 
 export async function rank(context: StageContext): Promise<string> {
   const { iteration } = context
-  const { consistency: settings, method } = configOf(context)
+  const { consistency: { statistic, firstIterationRule, tieTolerance }, method } = configOf(context)
   const db = dbOf(context)
-  const setId = rankingSetId(iteration.id)
-  if (rankingSetOf(db, setId)) return summary(context, setId)
-
-  const quantities = quantitiesOf(iteration.t, settings.firstIterationRule)
-  const tolerances = settings.tieTolerance === 'measured'
-    ? await measureNoise(context, quantities)
-    : { tolCurrent: settings.tieTolerance, tolPrevious: settings.tieTolerance, tolReward: settings.tieTolerance }
-  const judged = [...Map.groupBy(responsesOf(db, iteration.id), ({ promptId }) => promptId)].map(([promptId, responses]) => judge(context, promptId, responses))
-  if (method !== 'oracle') requireMovedPolicy(judged.map(({ judges }) => [...judges.rewards.values()]), tolerances.tolReward)
-
-  const prompts = judged.map(({ promptId, judges, counts }) => {
-    const [current, previous] = [[...judges.current.values.values()], [...judges.previous.values.values()]]
-    return {
-      promptId, judges, counts,
-      result: agreement(settings.statistic, current, previous, tolerances),
-      chance: chanceOf(settings.statistic, current, previous, tolerances),
-    }
-  })
-  const band = chanceBand(prompts.map(({ chance }) => chance))
-  inTransaction(db, () => {
-    insertRankingSet(db, {
-      id: setId, iterationId: iteration.id, statistic: settings.statistic, firstIterationRule: iteration.t === 1 ? settings.firstIterationRule : null,
-      currentModelId: iteration.policyModelId, currentMeasure: quantities.current, currentTolerance: tolerances.tolCurrent,
-      previousModelId: iteration.previousModelId!, previousMeasure: quantities.previous, previousTolerance: tolerances.tolPrevious, rewardTolerance: tolerances.tolReward,
-      meanConsistency: meanConsistency(prompts.map(({ result }) => (result.value === null ? null : consistencyOf(result.value)))),
-      chance: band ? { ...band } : {},
-    })
-    for (const { promptId, judges, counts, result } of prompts) {
-      const store = (which: 'current' | 'previous', { values }: Judge<string>, tolerance: number): void => insertRanking(db, {
-        setId, promptId, judge: which,
-        rewards: [...values].map(([responseId, reward]) => ({ responseId, reward, count: counts.get(responseId)! })),
-        ordering: ranking(values, tolerance).places.map(({ id }) => id),
-      })
-      store('current', judges.current, tolerances.tolCurrent)
-      store('previous', judges.previous, tolerances.tolPrevious)
-      insertConsistency(db, {
-        setId, promptId, agreement: result.value, consistency: result.value === null ? null : consistencyOf(result.value), nullReason: result.reason,
-        currentTies: result.tiesCurrent, previousTies: result.tiesPrevious,
-      })
-    }
-  })
-  return summary(context, setId)
+  if (iterationOf(db, iteration.id)!.setId === null) {
+    const quantities = quantitiesOf(iteration.t, firstIterationRule)
+    const tolerances = tieTolerance === 'measured'
+      ? await measureNoise(context, quantities)
+      : { tolCurrent: tieTolerance, tolPrevious: tieTolerance, tolReward: tieTolerance }
+    const judged = [...Map.groupBy(responsesOf(db, iteration.id), ({ promptId }) => promptId)].map(([promptId, responses]) => judge(context, promptId, responses))
+    const rule = { statistic, firstIterationRule: iteration.t === 1 ? firstIterationRule : null, currentMeasure: quantities.current, previousMeasure: quantities.previous, ...tolerances }
+    commitRankingSet(db, iteration, rule, judged, { pairsByReward: method !== 'oracle' })
+  }
+  return summary(context)
 }
 
 /** One prompt's distinct responses under both judges; identical texts are one response with a count. */
-export function judge(context: StageContext, promptId: string, responses: readonly Response[]) {
+function judge(context: StageContext, promptId: string, responses: readonly Response[]): PromptToRank {
   const { iteration } = context
   const distinct = distinctResponses(responses)
   const scored = distinct.map(({ response }) => {
@@ -79,11 +44,8 @@ export function judge(context: StageContext, promptId: string, responses: readon
     }
     return { id: response.id, policy: under(iteration.policyModelId), previous: under(iteration.previousModelId!), base: under(iteration.baseModelId) }
   })
-  return {
-    promptId,
-    counts: new Map(distinct.map(({ response, count }) => [response.id, count])),
-    judges: judgesOf(scored, iteration.t, configOf(context).consistency.firstIterationRule),
-  }
+  const { current, previous, rewards } = judgesOf(scored, iteration.t, configOf(context).consistency.firstIterationRule)
+  return { promptId, responses: scored, counts: distinct.map(({ count }) => count), current: [...current.values.values()], previous: [...previous.values.values()], rewards: [...rewards.values()] }
 }
 
 /**
@@ -113,7 +75,7 @@ async function measureNoise(context: StageContext, quantities: ReturnType<typeof
   return { tolCurrent: noise(policyModelId, quantities.current), tolPrevious: noise(previousModelId, quantities.previous), tolReward: noise(policyModelId, 'log-ratio') }
 }
 
-function summary(context: StageContext, setId: string): string {
-  const { meanConsistency: mean, chance } = rankingSetOf(dbOf(context), setId)!
+function summary(context: StageContext): string {
+  const { meanConsistency: mean, chance } = currentSetOf(dbOf(context), context.iteration.id)!
   return mean === null ? 'no prompt has a consistency' : `C = ${mean.toFixed(3)} (chance ${(chance['meanC'] ?? 0.5).toFixed(3)} ± ${(chance['sdOfMeanC'] ?? 0).toFixed(3)})`
 }

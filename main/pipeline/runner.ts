@@ -2,22 +2,25 @@
  * Carries a run on, stage by stage, from wherever it stands. A stage is done when its rows are committed; re-entering
  * one redoes only what is not. The engine may die at any moment: the stage is entered again.
  */
-import { stages as stageOrder, type Stage } from '../../preload/contract/domain.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { type Database, inTransaction } from '../store/database.ts'
-import { type Iteration, iterationsOf } from '../store/iterations.ts'
+import { gateOn } from '../store/gates.ts'
+import { type Iteration, activeIteration, iterationOf, pathTo } from '../store/iterations.ts'
 import { sweepOrphans } from '../store/project.ts'
+import { runOf } from '../store/runs.ts'
 import { failStage, finishStage, markStage, stageOf, stagesOf, startStage, type StageRow } from '../store/stages.ts'
 import { audit } from './audit.ts'
-import { type RunContext, type StageContext, configOf, dbOf } from './context.ts'
+import { type RunContext, type StageContext, dbOf } from './context.ts'
 import { evaluate } from './evaluate.ts'
 import { inputHash, requireSameInput } from './inputs.ts'
 import { pair } from './pair.ts'
-import { planIteration } from './plan-run.ts'
+import { planRound } from './plan-run.ts'
 import { rank } from './rank.ts'
 import { sample } from './sample.ts'
 import { score } from './score.ts'
-import { survivingTheEngine } from './survive.ts'
+import { runIn } from './settings.ts'
+import { survivingTheChildren } from './survive.ts'
 import { titleOf } from './titles.ts'
 import { train } from './train.ts'
 import { tune } from './tune.ts'
@@ -27,29 +30,39 @@ const work: Readonly<Record<Exclude<Stage, 'export'>, (context: StageContext) =>
 export interface RunUntil {
   /** Stop after this stage, the first time it is completed now. */
   readonly until?: Stage
+  /** 'ask' = end before the stage `audit` until a person has decided; otherwise the settings decide. */
+  readonly gate?: 'ask' | 'configured'
 }
 
-/** Runs every unfinished stage in order. @throws AppError: the stage is then failed, or paused if cancelled or out of room */
-export async function carryOn(context: RunContext, { until }: RunUntil = {}): Promise<'finished' | 'stopped'> {
+/** Runs every unfinished stage of the active path in order. @throws AppError: the stage is then failed, or paused if cancelled or out of room */
+export async function carryOn(context: RunContext, { until, gate = 'configured' }: RunUntil = {}): Promise<'finished' | 'stopped' | 'waiting'> {
   sweepOrphans(context.project)
   for (let next = nextStage(context); next; next = nextStage(context)) {
+    if (gate === 'ask' && waitsForPerson(dbOf(context), next.iteration, next.stage.stage)) return 'waiting'
     await carryOut(context, next.iteration, next.stage)
     if (next.stage.stage === until) return 'stopped'
   }
   return 'finished'
 }
 
-/** The first unfinished stage; plans the next iteration when the last one is trained. */
-export function nextStage(context: RunContext): { iteration: Iteration; stage: StageRow } | null {
-  const { run } = context
+/** Nobody has decided yet whether these pairs are trained on, or decided to sample anew instead. */
+export function waitsForPerson(db: Database, { id, setId }: Pick<Iteration, 'id' | 'setId'>, stage: Stage): boolean {
+  if (stage !== 'audit') return false
+  const decision = setId === null ? undefined : gateOn(db, id, setId)
+  return decision === undefined || decision.choice === 'resample'
+}
+
+/** The first unfinished stage of the active path; plans the next round when the last one is done and the run wants more. */
+function nextStage(context: RunContext): { iteration: Iteration; stage: StageRow } | null {
   const db = dbOf(context)
-  for (const iteration of iterationsOf(db, run.id)) {
-    const stage = stagesOf(db, iteration.id).sort((a, b) => stageOrder.indexOf(a.stage) - stageOrder.indexOf(b.stage)).find(({ status }) => status !== 'done')
+  const run = runOf(db, context.run.id)!
+  const tip = activeIteration(db, run)
+  for (const iteration of pathTo(db, tip.id)) {
+    const stage = stagesOf(db, iteration.id).find(({ status }) => status !== 'done')
     if (stage) return { iteration, stage }
   }
-  const last = iterationsOf(db, run.id).at(-1)!
-  if (last.t >= configOf(context).iterations) return null
-  inTransaction(db, () => planIteration(db, run.id, { t: last.t + 1, parentId: last.id, policyModelId: last.producedModelId!, previousModelId: last.policyModelId, baseModelId: last.baseModelId }))
+  if (tip.t >= run.config.iterations) return null
+  inTransaction(db, () => planRound(db, tip))
   return nextStage(context)
 }
 
@@ -58,17 +71,17 @@ async function carryOut(context: RunContext, iteration: Iteration, row: StageRow
   const { id: stageId, stage } = row
   if (stage === 'export') throw new Error('no stage exports by itself')
   const began = performance.now()
-  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, stageId, title: titleOf(stage, iteration.t) })
+  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, stageId, title: titleOf(stage, iteration) })
   const stageContext: StageContext = {
-    ...context, iteration, stage, stageId,
+    ...context, run: runIn(db, iteration), iteration, stage, stageId,
     progress: (done, total, unit, metrics) => context.emit({ kind: 'progress', iteration: iteration.t, stage, done, total, unit, ...(metrics && { metrics }) }),
   }
   try {
-    const input = await inputHash(context, iteration, stage)
-    requireSameInput(context, row, input)
+    const input = await inputHash(stageContext, iteration, stage)
+    requireSameInput(stageContext, row, input)
     inTransaction(db, () => startStage(db, stageId, input))
     context.signal.throwIfAborted()
-    const summary = await survivingTheEngine(context.engine, () => work[stage](stageContext))
+    const summary = await survivingTheChildren(context, () => work[stage]({ ...stageContext, iteration: iterationOf(db, iteration.id)! }))
     inTransaction(db, () => { if (stageOf(db, stageId)!.status !== 'done') finishStage(db, stageId) })
     context.emit({ kind: 'stage-done', iteration: iteration.t, stage, summary, seconds: (performance.now() - began) / 1000 })
   } catch (error) {

@@ -3,7 +3,7 @@ import { judgeResponse } from '../evaluate/answers.ts'
 import { planSampling } from '../engine/batches.ts'
 import type { SampleShape } from '../engine/protocol.ts'
 import { commitBatch, nextBatch, planBatches, batchCounts } from '../store/batches.ts'
-import { responseId } from '../store/ids.ts'
+import { branchOf, responseId } from '../store/ids.ts'
 import { type Prompt, promptsOf } from '../store/prompts.ts'
 import { insertResponse, responsesOf } from '../store/responses.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
@@ -21,11 +21,14 @@ export async function sample(context: StageContext): Promise<string> {
   const prompts = new Map(promptsOf(db, run.id, iteration.t).map((prompt) => [prompt.id, prompt]))
   planBatches(db, stageId, plan(context, [...prompts.values()].filter(({ skipReason }) => skipReason === null)))
 
+  // Who goes back to this stage wants other responses: a branch draws anew.
+  const number = branchOf(iteration.id)
+  const branch = number === 0 ? [] : [number]
   for (let batch = nextBatch<SampleBatch>(db, stageId); batch; batch = nextBatch<SampleBatch>(db, stageId)) {
     signal.throwIfAborted()
     const { shape, maxNewTokens } = batch.content
     const members = batch.content.prompts.map((id) => prompts.get(id)!)
-    const rows = members.flatMap(({ position }, prompt) => Array.from({ length: sampling.responses }, (_, i) => ({ prompt, key: [iteration.t, position, i] })))
+    const rows = members.flatMap(({ position }, prompt) => Array.from({ length: sampling.responses }, (_, i) => ({ prompt, key: [iteration.t, position, i, ...branch] })))
     const { completions } = await engine.call('sample', {
       ...placeOf(context), ...sampling, model: modelRef(context, iteration.policyModelId), shape, maxNewTokens, rows,
       prompts: members.map(({ tokenIds }) => tokenIds), seed: run.seed, eosIds: context.text.info.eosIds, stream: false,

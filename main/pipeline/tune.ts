@@ -4,6 +4,7 @@ import { planMicroBatches } from '../engine/batches.ts'
 import type { Sequence } from '../engine/protocol.ts'
 import { type StageContext, configOf } from './context.ts'
 import { optimise } from './optimise.ts'
+import { producedName } from './titles.ts'
 
 export async function tune(context: StageContext): Promise<string> {
   const { sft: hyper } = configOf(context)
@@ -15,7 +16,7 @@ export async function tune(context: StageContext): Promise<string> {
     microBatches: (members) => planMicroBatches(lengthsOf(members.map((i) => sequences[i]!)), 1).map(({ members: rows, shape }) => ({ sequences: rows.map((row) => sequences[members[row]!]!), shape })),
     metrics: () => ({}),
   })
-  return `M1 from ${sequences.length} examples${left ? `, ${left} left out` : ''}`
+  return `${producedName(context.iteration)} from ${sequences.length} examples${left ? `, ${left} left out` : ''}`
 }
 
 /** The examples as tokens, in file order. Without a seed set there are none, and M1 equals M0 (the oracle's round 1 allows it). */

@@ -2,6 +2,8 @@
 import type { FinishReason, PromptInput, SkipReason } from '../../preload/contract/domain.ts'
 import { all, get } from './database.ts'
 import type { Database } from './database.ts'
+import { samplesOf } from './iterations.ts'
+import { inShare } from './prompts.ts'
 
 /** A prompt without its tokens. */
 export interface PromptHead {
@@ -21,7 +23,7 @@ const promptHead = 'id, position, share, input, length(token_ids) / 4 AS tokens,
 
 /** One iteration's share, in file order, skipped ones included. */
 export function promptHeads(db: Database, runId: string, share: number): PromptHead[] {
-  return all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE run_id = @runId AND share = @share ORDER BY position`, { runId, share }).map(fromRow)
+  return all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE run_id = @runId AND ${inShare} ORDER BY position`, { runId, share }).map(fromRow)
 }
 
 export function promptHeadOf(db: Database, id: string): PromptHead | undefined {
@@ -40,7 +42,7 @@ export interface PromptWindow {
 
 /** A window on one iteration's share, in file order. */
 export function promptPage(db: Database, { runId, share, task, offset, limit }: PromptWindow): { rows: PromptHead[]; total: number } {
-  const filter = 'run_id = @runId AND share = @share AND (@task IS NULL OR task = @task)'
+  const filter = `run_id = @runId AND ${inShare} AND (@task IS NULL OR task = @task)`
   const rows = all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE ${filter} ORDER BY position LIMIT @limit OFFSET @offset`, { runId, share, task, offset, limit })
   return { rows: rows.map(fromRow), total: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE ${filter}`, { runId, share, task })!.total }
 }
@@ -71,12 +73,12 @@ const responseHead = 'id, prompt_id, position, length(token_ids) / 4 AS tokens, 
 
 /** All of an iteration, by prompt and position. */
 export function responseHeads(db: Database, iterationId: string): ResponseHead[] {
-  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = @iterationId ORDER BY prompt_id, position`, { iterationId }).map(withCorrectness)
+  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position`, { iterationId }).map(withCorrectness)
 }
 
 /** One prompt's responses in one iteration, by position. */
 export function responseTexts(db: Database, iterationId: string, promptId: string): ResponseText[] {
-  return all<ResponseRow<ResponseText>>(db, `SELECT ${responseHead}, text FROM responses WHERE iteration_id = @iterationId AND prompt_id = @promptId ORDER BY position`, { iterationId, promptId }).map(withCorrectness)
+  return all<ResponseRow<ResponseText>>(db, `SELECT ${responseHead}, text FROM responses WHERE iteration_id = ${samplesOf} AND prompt_id = @promptId ORDER BY position`, { iterationId, promptId }).map(withCorrectness)
 }
 
 export interface SampleFigures {
@@ -101,8 +103,8 @@ export function sampleFigures(db: Database, iterationId: string): SampleFigures 
 const sampleFiguresSql = `
   SELECT count(*) AS responses, count(DISTINCT prompt_id) AS prompts, coalesce(sum(finish_reason = 'length'), 0) AS truncated, avg(length(token_ids) / 4) AS mean_tokens,
     coalesce(sum(is_correct), 0) AS correct, count(is_correct) AS known,
-    (SELECT count(*) FROM (SELECT DISTINCT prompt_id, text FROM responses WHERE iteration_id = @iterationId)) AS "distinct"
-  FROM responses WHERE iteration_id = @iterationId`
+    (SELECT count(*) FROM (SELECT DISTINCT prompt_id, text FROM responses WHERE iteration_id = ${samplesOf})) AS "distinct"
+  FROM responses WHERE iteration_id = ${samplesOf}`
 
 /** How many standing verdicts each judged prompt of a run has. */
 export function verdictCounts(db: Database, runId: string): Map<string, number> {

@@ -35,7 +35,7 @@ export function rankingsBy(db: Database, { iterationId, judgeModelId, kind }: { 
 
 const rankingsBySql = `
   SELECT r.prompt_id, r.id AS response_id, judge.logps - base.logps AS log_ratio, judge.mean_logps
-  FROM iterations i JOIN responses r ON r.iteration_id = i.id
+  FROM iterations i JOIN responses r ON r.iteration_id = coalesce(i.samples_id, i.id)
   LEFT JOIN scores judge ON judge.response_id = r.id AND judge.model_id = @judgeModelId
   LEFT JOIN scores base ON base.response_id = r.id AND base.model_id = i.base_model_id
   WHERE i.id = @iterationId ORDER BY r.prompt_id, r.position`

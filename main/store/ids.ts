@@ -7,6 +7,24 @@ export const runId = (n: number) => `run${n}`
 /** `run1.M0` */
 export const modelId = (runId: string, name: string) => `${runId}.${name}`
 
+const partsOf = (iterationId: string) => /^(?<run>.+)\.i(?<t>\d+)(?:b(?<branch>\d+))?$/.exec(iterationId)!.groups!
+
+/** 0 of `run1.i2`, 1 of `run1.i2b1`. */
+export const branchOf = (iterationId: string): number => Number(partsOf(iterationId).branch ?? 0)
+
+/** `run1.M2` from `run1.i1`, `run1.M2b` from `run1.i1b1`, `run1.M2c` from `run1.i1b2`: what an iteration makes. */
+export function producedModelId(iterationId: string): string {
+  const { run, t } = partsOf(iterationId)
+  const branch = branchOf(iterationId)
+  return modelId(run!, `M${Number(t) + 1}${branch === 0 ? '' : letters(branch)}`)
+}
+
+/** 1 → b, 2 → c, … 25 → z, 26 → ba: the first of its kind has none. */
+const letters = (n: number): string => (n < 26 ? '' : letters(Math.floor(n / 26))) + String.fromCharCode(97 + (n % 26))
+
+/** How people call a model: `M2` of `run1.M2`, `M2·b` of `run1.M2b`. */
+export const modelName = (modelId: string): string => modelId.slice(modelId.lastIndexOf('.') + 1).replace(/^(M\d+)(?=[a-z])/, '$1·')
+
 /** `run1.i2`; its later branches are `run1.i2b1`, `run1.i2b2`, … */
 export const iterationId = (runId: string, t: number, branch = 0) => `${runId}.i${t}${branch === 0 ? '' : `b${branch}`}`
 

@@ -32,9 +32,12 @@ export function insertPrompt(db: Database, row: Prompt): void {
   )
 }
 
+/** SQL: the prompts of round `@share`. Rounds beyond the planned ones go through the shares again. */
+export const inShare = 'share = 1 + (@share - 1) % (SELECT max(share) FROM prompts WHERE run_id = @runId)'
+
 /** One iteration's share, in file order, skipped ones included. */
 export function promptsOf(db: Database, runId: string, share: number): Prompt[] {
-  return all<PromptRow>(db, 'SELECT * FROM prompts WHERE run_id = @runId AND share = @share ORDER BY position', { runId, share }).map(fromRow)
+  return all<PromptRow>(db, `SELECT * FROM prompts WHERE run_id = @runId AND ${inShare} ORDER BY position`, { runId, share }).map(fromRow)
 }
 
 export function promptOf(db: Database, id: string): Prompt | undefined {

@@ -3,6 +3,8 @@ import type { FirstIterationRule, NullReason, Statistic } from '../../preload/co
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
 import { toJson } from './encoding.ts'
+import { rankingSetId } from './ids.ts'
+import { setRankingSet } from './iterations.ts'
 
 /** What a judge ranks by: the reward logps(θ) − logps(θ_0), or the mean log-likelihood. */
 export type Measure = 'log-ratio' | 'mean-logps'
@@ -29,6 +31,7 @@ export interface RankingSet {
 }
 type RankingSetRow = Omit<RankingSet, 'chance'> & { chance: string }
 
+/** From now on it is the one that counts for its iteration; earlier ones stay. */
 export function insertRankingSet(db: Database, row: RankingSet): void {
   run(
     db,
@@ -38,6 +41,18 @@ export function insertRankingSet(db: Database, row: RankingSet): void {
        @previousModelId, @previousMeasure, @previousTolerance, @rewardTolerance, @meanConsistency, @chance)`,
     { ...row, chance: toJson(row.chance) },
   )
+  setRankingSet(db, row.iterationId, row.id)
+}
+
+/** The set that counts: the iteration's newest, or in a branch that shares it, its origin's. Undefined before the stage `rank`. */
+export function currentSetOf(db: Database, iterationId: string): RankingSet | undefined {
+  const row = get<RankingSetRow>(db, 'SELECT s.* FROM iterations i JOIN ranking_sets s ON s.id = i.set_id WHERE i.id = @iterationId', { iterationId })
+  return row && fromSetRow(row)
+}
+
+/** An id for the next set of an iteration. */
+export function nextRankingSetId(db: Database, iterationId: string): string {
+  return rankingSetId(iterationId, get<{ sets: number }>(db, 'SELECT count(*) AS sets FROM ranking_sets WHERE iteration_id = @iterationId', { iterationId })!.sets)
 }
 
 export function rankingSetsOf(db: Database, iterationId: string): RankingSet[] {
@@ -47,6 +62,20 @@ export function rankingSetsOf(db: Database, iterationId: string): RankingSet[] {
 export function rankingSetOf(db: Database, id: string): RankingSet | undefined {
   const row = get<RankingSetRow>(db, 'SELECT * FROM ranking_sets WHERE id = @id', { id })
   return row && fromSetRow(row)
+}
+
+/** The same ranking once more, as the next set of another iteration or of the same one; it counts there from now on. @returns its id */
+export function copyRankingSet(db: Database, fromId: string, iterationId: string): string {
+  const id = nextRankingSetId(db, iterationId)
+  insertRankingSet(db, { ...rankingSetOf(db, fromId)!, id, iterationId })
+  run(db, 'INSERT INTO rankings (set_id, prompt_id, judge, rewards, ordering) SELECT @id, prompt_id, judge, rewards, ordering FROM rankings WHERE set_id = @fromId', { id, fromId })
+  run(
+    db,
+    `INSERT INTO consistencies (set_id, prompt_id, agreement, consistency, null_reason, current_ties, previous_ties)
+     SELECT @id, prompt_id, agreement, consistency, null_reason, current_ties, previous_ties FROM consistencies WHERE set_id = @fromId`,
+    { id, fromId },
+  )
+  return id
 }
 
 const fromSetRow = (row: RankingSetRow): RankingSet => ({ ...row, chance: JSON.parse(row.chance) as Record<string, number> })

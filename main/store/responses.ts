@@ -3,6 +3,7 @@ import type { FinishReason } from '../../preload/contract/domain.ts'
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
 import { int32FromBlob, toBlob, toJson } from './encoding.ts'
+import { samplesOf } from './iterations.ts'
 
 export interface Response {
   id: string
@@ -39,9 +40,9 @@ export function setCorrectness(db: Database, responseId: string, isCorrect: bool
   run(db, 'UPDATE responses SET is_correct = @isCorrect WHERE id = @responseId', { responseId, isCorrect: toBit(isCorrect) })
 }
 
-/** All of an iteration, by prompt and position. */
+/** All that an iteration works on, by prompt and position; a branch may share its origin's. */
 export function responsesOf(db: Database, iterationId: string): Response[] {
-  return all<ResponseRow>(db, 'SELECT * FROM responses WHERE iteration_id = @iterationId ORDER BY prompt_id, position', { iterationId }).map(fromRow)
+  return all<ResponseRow>(db, `SELECT * FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position`, { iterationId }).map(fromRow)
 }
 
 /** All answers to a prompt, in every branch. */

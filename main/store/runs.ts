@@ -11,9 +11,11 @@ export interface Run {
   /** Folder of M0: a link, so it may be absolute. */
   basePath: string
   baseSha256: string
+  /** Where the path ends that is carried on; null before iteration 0 is planned. */
+  activeIterationId: string | null
   createdAt: string
 }
-export type NewRun = Omit<Run, 'createdAt'>
+export type NewRun = Omit<Run, 'createdAt' | 'activeIterationId'>
 type RunRow = Omit<Run, 'config'> & { config: string }
 
 export function insertRun(db: Database, row: NewRun): void {
@@ -32,9 +34,9 @@ export function runOf(db: Database, id: string): Run | undefined {
   return row && fromRow(row)
 }
 
-/** Another configuration; the caller has seen to it that nothing done depends on what changes. */
-export function setConfig(db: Database, id: string, config: RunConfig): void {
-  run(db, 'UPDATE runs SET config = @config, seed = @seed WHERE id = @id', { id, config: toJson(config), seed: config.seed })
+/** The path to this iteration is the one that is carried on. */
+export function setActiveIteration(db: Database, id: string, iterationId: string): void {
+  run(db, 'UPDATE runs SET active_iteration_id = @iterationId WHERE id = @id', { id, iterationId })
 }
 
 /** The base model was moved ("locate"); the caller has checked that its sha256 is the same. */

@@ -1,6 +1,7 @@
 /** What judges think of responses: log-probabilities under models, and rewards from outside. All are kept. */
 import { all, run } from './database.ts'
 import type { Database } from './database.ts'
+import { samplesOf } from './iterations.ts'
 
 export interface Score {
   responseId: string
@@ -30,8 +31,9 @@ export interface ExternalReward {
   reward: number
 }
 
+/** Asked again (by another branch on the same responses), a source's newest answer stands; pairs keep the margin they were made with. */
 export function insertExternalReward(db: Database, row: ExternalReward): void {
-  run(db, 'INSERT INTO external_rewards (response_id, source, reward) VALUES (@responseId, @source, @reward)', { ...row })
+  run(db, 'INSERT INTO external_rewards (response_id, source, reward) VALUES (@responseId, @source, @reward) ON CONFLICT (response_id, source) DO UPDATE SET reward = excluded.reward', { ...row })
 }
 
 /** One source's rewards for an iteration's responses, by prompt and position. */
@@ -41,4 +43,4 @@ export function externalRewardsOf(db: Database, iterationId: string, source: str
 
 const externalRewardsSql = `
   SELECT e.* FROM responses r JOIN external_rewards e ON e.response_id = r.id AND e.source = @source
-  WHERE r.iteration_id = @iterationId ORDER BY r.prompt_id, r.position`
+  WHERE r.iteration_id = ${samplesOf} ORDER BY r.prompt_id, r.position`

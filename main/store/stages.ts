@@ -3,6 +3,9 @@ import { stages } from '../../preload/contract/domain.ts'
 import type { Stage, StageStatus } from '../../preload/contract/domain.ts'
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
+import { batchCounts } from './batches.ts'
+import { type Iteration, iterationOf } from './iterations.ts'
+import { checkpointsOf } from './training.ts'
 
 export interface StageRow {
   id: string
@@ -45,6 +48,24 @@ export function markStage(db: Database, id: string, status: 'pending' | 'paused'
 export function stagesOf(db: Database, iterationId: string): StageRow[] {
   const rows = all<StageRow>(db, 'SELECT * FROM stages WHERE iteration_id = @iterationId', { iterationId })
   return rows.sort((a, b) => stages.indexOf(a.stage) - stages.indexOf(b.stage))
+}
+
+/** Of an iteration and, before its own first one, of the branch it came from: each row says whose it is. In order. */
+export function stagesWithShared(db: Database, { id, originId, originStage }: Pick<Iteration, 'id' | 'originId' | 'originStage'>): StageRow[] {
+  const own = stagesOf(db, id)
+  if (originId === null) return own
+  const shared = stagesWithShared(db, iterationOf(db, originId)!).filter(({ stage }) => stages.indexOf(stage) < stages.indexOf(originStage!))
+  return [...shared, ...own]
+}
+
+/** Whether it has committed something: it then ends with what it began with. */
+export function hasBegun(db: Database, { id, status }: StageRow): boolean {
+  return status === 'done' || batchCounts(db, id).committed > 0 || checkpointsOf(db, id).length > 0
+}
+
+/** How long its last start took until it was done, in seconds; null before. */
+export function secondsOf({ status, startedAt, finishedAt }: StageRow): number | null {
+  return status !== 'done' || startedAt === null || finishedAt === null ? null : Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000)
 }
 
 export function stageOf(db: Database, id: string): StageRow | undefined {

@@ -7,7 +7,7 @@ import { type Database, all, openDatabase, run } from '../../main/store/database
 import { auditId } from '../../main/store/ids.ts'
 import { migrationsFolder } from '../../main/store/migrate.ts'
 import { type NewVerdict, insertVerdict } from '../../main/store/verdicts.ts'
-import { ids, insertFinishedRound, insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
+import { ids, insertFinishedRound, insertOldRound, insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
 
 const id = auditId(ids.set, 1)
 const session = { id, setId: ids.set, mode: 'pairs' as const, continuesId: null, plan: { showings: [1, 2] }, annotator: 'ana', criterion: 'correct', line: 0.6, idempotencyKey: 'start' }
@@ -52,8 +52,7 @@ test('verdicts of an older project come over, undone ones too, and stay append-o
   copyFileSync(join(migrationsFolder, '001-nouns.sql'), join(folder, '001-nouns.sql'))
   const file = join(temporaryFolder(), 'creamery.db')
   const old = openDatabase(file, { migrations: folder })
-  insertPlan(old)
-  insertFinishedRound(old)
+  insertOldRound(old)
   const insert = (verdict: string | null, undoneOf: number | null, key: string): number => run(old,
     `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, annotator, criterion, idempotency_key, elapsed_ms)
      VALUES (@promptId, @a, @b, @verdict, @undoneOf, 'ana', 'correct', @key, 5)`, { promptId: ids.prompt(0), a: ids.response(0, 0), b: ids.response(0, 1), verdict, undoneOf, key })

@@ -100,3 +100,18 @@ export function insertFinishedRound(db: Database, { prompts = 4, responses = 5, 
     }
   })
 }
+
+/** What `insertPlan` and `insertFinishedRound` say of one prompt, in a database of the first version: today's modules write columns it lacks. */
+export function insertOldRound(db: Database): void {
+  const id = (name: string): string => `'run1.${name}'`
+  db.exec(`
+    INSERT INTO runs (id, config, seed, base_path, base_sha256) VALUES ('run1', '{}', 42, '/models/base', '${sha(0)}');
+    INSERT INTO models (id, run_id, name, parent_id, kind, path, sha256) VALUES (${id('M0')}, 'run1', 'M0', NULL, 'base', NULL, '${sha(0)}'), (${id('M1')}, 'run1', 'M1', ${id('M0')}, 'adapter', 'adapters/M1', '${sha(1)}');
+    INSERT INTO iterations (id, run_id, parent_id, t, policy_model_id, previous_model_id, base_model_id, produced_model_id) VALUES (${id('i0')}, 'run1', NULL, 0, ${id('M0')}, NULL, ${id('M0')}, ${id('M1')});
+    INSERT INTO iterations (id, run_id, parent_id, t, policy_model_id, previous_model_id, base_model_id) VALUES (${id('i1')}, 'run1', ${id('i0')}, 1, ${id('M1')}, ${id('M0')}, ${id('M0')});
+    INSERT INTO prompts (id, run_id, position, share, input, token_ids) VALUES (${id('p00000')}, 'run1', 0, 1, '"?"', x'01000000');
+    INSERT INTO responses (id, prompt_id, iteration_id, position, text, token_ids, finish_reason, seed, sampling)
+      SELECT 'run1.i1.p00000.r' || value, ${id('p00000')}, ${id('i1')}, value, 'y' || value, x'02000000', 'eos', 1, '{}' FROM json_each('[0, 1]');
+    INSERT INTO ranking_sets (id, iteration_id, statistic, first_iteration_rule, current_model_id, current_measure, current_tolerance, previous_model_id, previous_measure, previous_tolerance, reward_tolerance, mean_consistency, chance)
+      VALUES (${id('i1.set0')}, ${id('i1')}, 'tau-b', 'mean-logps', ${id('M1')}, 'mean-logps', 0, ${id('M0')}, 'mean-logps', 0, 0, NULL, '{}');`)
+}

@@ -62,7 +62,7 @@ test('an iteration follows from its parent: policy = produced, previous = policy
   insertIteration(db, { ...next, id: iterationId(ids.run, 2, 1) })
   expect(childrenOf(db, ids.i1).map(({ id }) => id)).toEqual(['run1.i2', 'run1.i2b1'])
   expect(iterationsOf(db, ids.run).map(({ id }) => id)).toEqual(['run1.i0', 'run1.i1', 'run1.i2', 'run1.i2b1'])
-  expect(iterationOf(db, 'run1.i2')).toEqual({ ...next, producedModelId: null })
+  expect(iterationOf(db, 'run1.i2')).toEqual({ ...next, producedModelId: null, originId: null, originStage: null, samplesId: null, setId: null, settings: {} })
 })
 
 test('a stage runs, fails with a sentence, runs again and is done', () => {
@@ -119,7 +119,7 @@ test('prompts and responses come back as they went in', () => {
   insertPrompt(db, newPrompt(0))
   insertPrompt(db, chat)
   expect(promptsOf(db, ids.run, 1)).toEqual([newPrompt(0), chat])
-  expect(promptsOf(db, ids.run, 2)).toEqual([])
+  expect(promptsOf(db, ids.run, 2), 'a round beyond the planned ones takes a share again').toEqual(promptsOf(db, ids.run, 1))
   insertResponse(db, newResponse(0, 1))
   insertResponse(db, { ...newResponse(0, 0), isCorrect: null, finishReason: 'length', tokenIds: new Int32Array(0), seed: 2 ** 32 - 1 })
   expect(responsesOf(db, ids.i1).map(({ position }) => position)).toEqual([0, 1])
