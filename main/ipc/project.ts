@@ -32,7 +32,8 @@ export const projectHandlers: HandlersOf<'project'> = {
     workbench.closeProject()
     return {}
   },
-  'project/preset': (_, { preset }) => settingsOf({ config: loadConfig({ preset }) }),
+  // Some presets name no files; the settings are what is left of any without them.
+  'project/preset': (_, { preset }) => settingsOf({ config: loadConfig({ preset, overrides: { model: '-', data: { prompts: '-' } } }) }),
   'project/duplicate': (workbench, { project, name, where }) => {
     const { shelf, places } = workbench
     const [from, to] = [places.pathOf(project), shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))]

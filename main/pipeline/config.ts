@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { RunConfig, type RunConfigInput } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 
-export const presets = ['demo', 'ci', 'paper'] as const
+/** `demo` and `ci` bring the bundled model and data; `desktop` (LoRA on one machine) and `paper` (METHOD §5) only settings. */
+export const presets = ['demo', 'ci', 'desktop', 'paper'] as const
 export type Preset = (typeof presets)[number]
 
 type Partially<T> = T extends readonly unknown[] ? T : T extends object ? { [Key in keyof T]?: Partially<T[Key]> | undefined } : T

@@ -69,7 +69,7 @@ export const projectRequests = {
   'project/open': { params: z.strictObject({ project: Handle }), result: OpenedProject },
   'project/close': { params: nothing, result: nothing },
   /** The default settings, to start a form from. */
-  'project/preset': { params: z.strictObject({ preset: z.enum(['demo', 'ci']) }), result: RunSettings },
+  'project/preset': { params: z.strictObject({ preset: z.enum(['demo', 'ci', 'desktop', 'paper']) }), result: RunSettings },
   /** Links the open project's base model where it is now; refused when its weights are not the same. */
   'project/locate': { params: z.strictObject({ folder: Handle }), result: OpenedProject },
   'project/duplicate': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
