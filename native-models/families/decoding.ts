@@ -3,10 +3,10 @@ import { GraphBuilder } from '../onnx/builder.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Value } from '../onnx/types.ts'
-import type { LlamaConfig } from '../weights/config.ts'
+import type { ModelConfig } from '../weights/model-config.ts'
 import { cachedAttention, causalAttention } from './attention.ts'
-import { head, llama } from './llama.ts'
-import { fedParameters } from './parameters.ts'
+import { decoder, logitsOf } from './decoder.ts'
+import { type Parameters, fedParameters } from './parameters.ts'
 
 /** How many of the likeliest tokens a step hands out. */
 export const candidates = (vocabSize: number): number => Math.min(256, vocabSize)
@@ -16,15 +16,15 @@ export const candidates = (vocabSize: number): number => Math.min(256, vocabSize
  * (flat place of each prompt's last token), inverseTemperature []. Outputs: the choice (see `emitChoice`) and per layer
  * keys.i, values.i [prompts, kvHeads, length, headDim], keys rotated.
  */
-export function prefillGraph(config: LlamaConfig, prompts: number, length: number): Graph {
+export function prefillGraph(config: ModelConfig, prompts: number, length: number): Graph {
   const b = new GraphBuilder()
   const p = fedParameters(b)
   const attention = causalAttention(b, config, prompts, length, (layer, keys, values) => {
     b.output(`keys.${layer}`, keys)
     b.output(`values.${layer}`, b.identity(values))
   })
-  const hidden = llama(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention, b.input('last', 'int64', [prompts, 1]))
-  emitChoice(b, hidden, head(p, config))
+  const hidden = decoder(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention, b.input('last', 'int64', [prompts, 1]))
+  emitChoice(b, config, p, hidden)
   return finished(b)
 }
 
@@ -37,7 +37,7 @@ export function prefillGraph(config: LlamaConfig, prompts: number, length: numbe
  * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
  * for devices where the cache stays and is overwritten in place.
  */
-export function decodeGraph(config: LlamaConfig, rows: number, capacity: number, update: 'rows' | 'whole'): Graph {
+export function decodeGraph(config: ModelConfig, rows: number, capacity: number, update: 'rows' | 'whole'): Graph {
   const { kvHeads, headDim } = config
   const b = new GraphBuilder()
   const p = fedParameters(b)
@@ -58,15 +58,15 @@ export function decodeGraph(config: LlamaConfig, rows: number, capacity: number,
     b.output(`keys.${layer}`, b.where(b.reshape(next, [rows, 1, capacity, 1]), key, cache.keys))
     b.output(`values.${layer}`, b.where(next, b.transpose(value, [0, 1, 3, 2]), cache.values))
   })
-  const hidden = llama(b, config, p, b.input('tokens', 'int64', [rows, 1]), attention)
-  emitChoice(b, hidden, head(p, config))
+  const hidden = decoder(b, config, p, b.input('tokens', 'int64', [rows, 1]), attention)
+  emitChoice(b, config, p, hidden)
   return finished(b)
 }
 
 /** All logits of given hidden states: feeds hidden [rows, hiddenSize], the head, inverseTemperature; output logits [rows, vocabSize]. */
-export function logitsGraph(config: LlamaConfig, rows: number): Graph {
+export function logitsGraph(config: ModelConfig, rows: number): Graph {
   const b = new GraphBuilder()
-  b.output('logits', scaledLogits(b, b.input('hidden', b.float, [rows, config.hiddenSize]), head(fedParameters(b), config)))
+  b.output('logits', scaledLogits(b, config, fedParameters(b), b.input('hidden', b.float, [rows, config.hiddenSize])))
   return finished(b)
 }
 
@@ -74,9 +74,9 @@ export function logitsGraph(config: LlamaConfig, rows: number): Graph {
  * What sampling needs of one position per row, without moving whole logits: values, ids [rows, k] of the k largest
  * logits over temperature, logSum [rows, 1] of all of them, and hidden [rows, D] to ask for the rest where that matters.
  */
-function emitChoice(b: GraphBuilder, hidden: Value, embedding: Value): void {
-  const logits = scaledLogits(b, hidden, embedding)
-  const [values, ids] = b.topK(logits, candidates(embedding.shape[0]!))
+function emitChoice(b: GraphBuilder, config: ModelConfig, p: Parameters, hidden: Value): void {
+  const logits = scaledLogits(b, config, p, hidden)
+  const [values, ids] = b.topK(logits, candidates(config.vocabSize))
   const max = b.slice(values, 0, 1, 1)
   b.output('values', values)
   b.output('ids', ids)
@@ -84,7 +84,7 @@ function emitChoice(b: GraphBuilder, hidden: Value, embedding: Value): void {
   b.output('hidden', b.identity(hidden))
 }
 
-const scaledLogits = (b: GraphBuilder, hidden: Value, embedding: Value): Value => b.mul(b.gemm(hidden, embedding, { transB: true }), b.input('inverseTemperature', b.float, []))
+const scaledLogits = (b: GraphBuilder, config: ModelConfig, p: Parameters, hidden: Value): Value => b.mul(logitsOf(b, config, p, hidden), b.input('inverseTemperature', b.float, []))
 
 function finished(b: GraphBuilder): Graph {
   lower(b)

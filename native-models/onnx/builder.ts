@@ -239,6 +239,15 @@ export class GraphBuilder {
   /** x·σ(x), and σ(x) itself for the gradient. */
   silu(x: Value): Value { return this.#one('Silu', [x], {}, [], 'creamery') }
 
+  /** 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) as x·σ(2u): the GELU of Gemma, in ops that have kernels and gradients everywhere. */
+  geluTanh(x: Value): Value {
+    const slope = 2 * Math.sqrt(2 / Math.PI)
+    return this.mul(x, this.sigmoid(this.mul(x, this.add(this.scale(this.mul(x, x), 0.044715 * slope), this.scalar(slope)))))
+  }
+
+  /** cap·tanh(x/cap): nearly x where it is small, never beyond ±cap. */
+  softCap(x: Value, cap: number): Value { return this.scale(this.tanh(this.scale(x, 1 / cap)), cap) }
+
   /** x · rsqrt(mean(x²) + eps) · weight over the last axis. (The op's second output is not used: on WebGPU it is the mean, not the rsqrt.) */
   rmsNorm(x: Value, weight: Value, epsilon: number): Value {
     return this.#one('SimplifiedLayerNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon }, stash_type: dtypeCodes[this.float] })
@@ -247,14 +256,20 @@ export class GraphBuilder {
   /**
    * Log-probabilities of `targets` [n, 1] (int64) given `hidden` [n, D] under the head [V, D], without keeping logits:
    * works in chunks of `chunk` positions. The second result is the direction U = E[y] − p·E [n, D], so that the
-   * gradient with respect to hidden is g·U (ENGINE §8); it costs nothing unless it is used.
+   * gradient with respect to hidden is g·U (ENGINE §8); it costs nothing unless it is used. With `cap` logits are
+   * soft-capped, and each row of E in U is weighted by its cap's slope.
    */
-  completionLogps(hidden: Value, head: Value, targets: Value, chunk: number): [Value, Value] {
-    return this.emit('CompletionLogps', [hidden, head, targets], { chunk }, [], 'creamery') as [Value, Value]
+  completionLogps(hidden: Value, head: Value, targets: Value, chunk: number, cap: number | null = null): [Value, Value] {
+    return this.emit('CompletionLogps', [hidden, head, targets], headAttributes(chunk, cap), [], 'creamery') as [Value, Value]
   }
 
   /** Gradient of completionLogps with respect to the head [V, D], for the gradient `g` [n] of the log-probabilities. */
-  completionHeadGradient(hidden: Value, head: Value, targets: Value, g: Value, chunk: number): Value {
-    return this.#one('CompletionHeadGradient', [hidden, head, targets, g], { chunk }, [], 'creamery')
+  completionHeadGradient(hidden: Value, head: Value, targets: Value, g: Value, chunk: number, cap: number | null = null): Value {
+    return this.#one('CompletionHeadGradient', [hidden, head, targets, g], headAttributes(chunk, cap), [], 'creamery')
   }
 }
+
+const headAttributes = (chunk: number, cap: number | null): Attributes => ({ chunk, ...(cap !== null && { cap: { float: cap } }) })
+
+/** The cap of a completion op's logits. */
+export const capOf = ({ attributes }: Node): number | null => (attributes['cap'] as { float: number } | undefined)?.float ?? null

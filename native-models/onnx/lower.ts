@@ -1,5 +1,5 @@
 /** Replaces our own ops by stock ones, just before a graph is serialised. */
-import type { GraphBuilder } from './builder.ts'
+import { type GraphBuilder, capOf } from './builder.ts'
 import { type Node, type Value, assertKnown } from './types.ts'
 
 /** Rewrites `b.nodes` in place: every 'creamery' node becomes the nodes that compute the same values. */
@@ -43,26 +43,35 @@ const part = (b: GraphBuilder, x: Value, [start, end]: [number, number]): Value 
 function lowerCompletionLogps(b: GraphBuilder, node: Node, wantsDirection: boolean): void {
   const [hidden, head, targets] = node.inputs as [Value, Value, Value]
   const [logps, direction] = node.outputs as [Value, Value]
+  const cap = capOf(node)
   const goals = b.rows(head, targets)
   const chunks = chunksOf(hidden.shape[0]!, node.attributes['chunk'] as number).map((range) => {
     const h = part(b, hidden, range)
     const goal = part(b, goals, range)
-    const { e, s, max } = exponentials(b, h, head)
+    const { e, s, max, weigh } = exponentials(b, h, head, cap)
+    const hit = bend(b, b.reduceSum(b.mul(h, goal), [1]), cap)
     // The maximum goes first: the target's logit is near it, so that difference loses nothing.
-    const logp = b.sub(b.sub(b.reduceSum(b.mul(h, goal), [1]), max), b.log(s))
-    const u = wantsDirection ? b.during('eager', () => b.sub(goal, b.div(b.gemm(e, head), s))) : null
+    const logp = b.sub(b.sub(hit.logits, max), b.log(s))
+    const u = wantsDirection ? b.during('eager', () => b.sub(hit.weigh(goal), b.div(b.gemm(weigh(e), head), s))) : null
     return { logp: b.reshape(logp, [h.shape[0]!]), u }
   })
   b.define(logps, chunks.map((c) => c.logp))
   if (wantsDirection) b.during('eager', () => b.define(direction, chunks.map((c) => c.u!)))
 }
 
-/** The softmax of h·Eᵀ in pieces: e [n, V] = exp(logits − max), s [n, 1] = Σe, max [n, 1]. */
-function exponentials(b: GraphBuilder, h: Value, head: Value): { e: Value; s: Value; max: Value } {
-  const logits = b.gemm(h, head, { transB: true })
+/** Soft-capped logits, and what weighs a derivative by logits: the slope 1 − tanh². Without a cap both are the identity. */
+function bend(b: GraphBuilder, logits: Value, cap: number | null): { logits: Value; weigh(x: Value): Value } {
+  if (cap === null) return { logits, weigh: (x) => x }
+  const tanh = b.tanh(b.scale(logits, 1 / cap))
+  return { logits: b.scale(tanh, cap), weigh: (x) => b.mul(x, b.sub(b.scalar(1), b.mul(tanh, tanh))) }
+}
+
+/** The softmax of h·Eᵀ in pieces: e [n, V] = exp(logits − max), s [n, 1] = Σe, max [n, 1]; `weigh` as in `bend`. */
+function exponentials(b: GraphBuilder, h: Value, head: Value, cap: number | null): { e: Value; s: Value; max: Value; weigh(x: Value): Value } {
+  const { logits, weigh } = bend(b, b.gemm(h, head, { transB: true }), cap)
   const max = b.reduceMax(logits, [1])
   const e = b.exp(b.sub(logits, max))
-  return { e, s: b.reduceSum(e, [1]), max }
+  return { e, s: b.reduceSum(e, [1]), max, weigh }
 }
 
 /**
@@ -72,14 +81,16 @@ function exponentials(b: GraphBuilder, h: Value, head: Value): { e: Value; s: Va
 function lowerHeadGradient(b: GraphBuilder, node: Node): void {
   const [hidden, head, targets, g] = node.inputs as [Value, Value, Value, Value]
   const n = hidden.shape[0]!
+  const cap = capOf(node)
   b.during('backward', () => {
     const weighted = b.mul(hidden, b.reshape(g, [n, 1]))
     let sum: Value | null = null
     for (const range of chunksOf(n, node.attributes['chunk'] as number)) {
-      const { e, s } = exponentials(b, part(b, hidden, range), head)
+      const { e, s, weigh } = exponentials(b, part(b, hidden, range), head, cap)
       const share = b.div(part(b, weighted, range), s)
-      sum = b.during('eager', () => b.gemm(e, share, { transA: true, alpha: -1, c: sum }))
+      sum = b.during('eager', () => b.gemm(weigh(e), share, { transA: true, alpha: -1, c: sum }))
     }
-    b.define(node.outputs[0]!, [b.scatterAdd(sum!, targets, weighted)])
+    const hits = cap === null ? weighted : bend(b, b.reduceSum(b.mul(hidden, b.rows(head, targets)), [1]), cap).weigh(weighted)
+    b.define(node.outputs[0]!, [b.scatterAdd(sum!, targets, hits)])
   })
 }

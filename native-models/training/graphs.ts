@@ -1,14 +1,14 @@
 /** The three graphs of alignment: train by SFT, train by DPO, score. All specialised to a bucket of shapes. */
 import { gradients } from '../autodiff/backward.ts'
 import { causalAttention } from '../families/attention.ts'
-import { head, llama } from '../families/llama.ts'
+import { decoder, head } from '../families/decoder.ts'
 import { type Parameters, fedParameters } from '../families/parameters.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 import { fuseSums } from '../onnx/fuse.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Value } from '../onnx/types.ts'
-import type { LlamaConfig } from '../weights/config.ts'
+import type { ModelConfig } from '../weights/model-config.ts'
 import { type Lora, type TensorSpec, loraTensors, withLora } from './lora.ts'
 import { consistencyDpoLoss, sftLoss } from './objectives.ts'
 
@@ -24,7 +24,7 @@ export interface Bucket {
 }
 
 export interface ModelSpec {
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   /** All weights of the model, Hugging Face names and shapes. */
   readonly weights: readonly TensorSpec[]
   /** The adapter, or null: no adapter (scoring) or full fine-tuning (training). */
@@ -48,8 +48,8 @@ function completionLogps(b: GraphBuilder, { config, lora, headChunk }: ModelSpec
   const fed = fedParameters(b)
   const parameters: Parameters = lora ? withLora(b, fed, lora) : fed
   const tokens = b.input('tokens', 'int64', [rows * length, 1])
-  const predicting = llama(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
-  return b.completionLogps(predicting, head(parameters, config), b.input('targets', 'int64', [positions, 1]), headChunk)[0]
+  const predicting = decoder(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
+  return b.completionLogps(predicting, head(parameters, config), b.input('targets', 'int64', [positions, 1]), headChunk, config.logitCap)[0]
 }
 
 /** Output: logps [positions]. */

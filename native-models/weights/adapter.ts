@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatAdapterConfig, parseAdapterConfig, type AdapterConfig } from './adapter-config.ts'
 import { checkFinite } from './checkpoint.ts'
-import type { LlamaConfig } from './config.ts'
+import type { ModelConfig } from './config.ts'
 import { encodeFloats, type FloatDtype } from './dtype.ts'
 import { listNames, ModelError, quote, showShape } from './error.ts'
 import { readJson, writeJson, type WrittenFile } from './files.ts'
@@ -25,7 +25,7 @@ const PREFIX = 'base_model.model.'
  * shape, and every layer that `target_modules` names must be there.
  * @throws ModelError
  */
-export function readAdapter(folder: string, base: LlamaConfig): Adapter {
+export function readAdapter(folder: string, base: ModelConfig): Adapter {
   const config = parseAdapterConfig(readJson(join(folder, ADAPTER_CONFIG_FILE)), join(folder, ADAPTER_CONFIG_FILE))
   const file = openSafetensors(join(folder, ADAPTER_WEIGHTS_FILE))
   try {
@@ -54,7 +54,7 @@ export function readAdapter(folder: string, base: LlamaConfig): Adapter {
 export async function writeAdapter(
   folder: string,
   { config, modules }: Adapter,
-  base: LlamaConfig,
+  base: ModelConfig,
   dtype: FloatDtype = 'F32',
 ): Promise<{ weights: WrittenFile; config: WrittenFile }> {
   const linears = linearModules(base)

@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LlamaConfig } from './config.ts'
+import { sizeOf } from '../onnx/types.ts'
+import { type ModelConfig, parseConfig } from './config.ts'
 import { bytesPerElement } from './dtype.ts'
 import { listNames, ModelError, quote } from './error.ts'
 import { writeJson, type JsonObject, type WrittenFile } from './files.ts'
+import { fuse } from './fused.ts'
 import { CONFIG_FILE, INDEX_FILE, listFolder, WEIGHTS_FILE } from './layout.ts'
 import { writeSafetensors, type Safetensors, type TensorToWrite } from './safetensors.ts'
 import { checkTiedHead, closeFiles, openWeights, readConfig } from './stored.ts'
@@ -12,7 +14,7 @@ import { describeMismatch, matchTensors, type StoredTensor } from './tensors.ts'
 /** A Hugging Face folder whose config and tensors fit each other. Close it when done. */
 export type Checkpoint = {
   folder: string
-  config: LlamaConfig
+  config: ModelConfig
   /** `config.json` as it is, for passing on. */
   configJson: JsonObject
   /** Exactly the names of `expectedTensors(config)`, in model order. */
@@ -51,7 +53,9 @@ export function readWeights(checkpoint: Checkpoint, name: string): Float32Array 
   const tensor = checkpoint.tensors.get(name)
   const file = tensor && checkpoint.files.get(tensor.file)
   if (!file) throw new ModelError(`${checkpoint.folder} has no tensor ${quote(name)}; ask for one that its architecture has.`)
-  const values = file.readFloats(tensor.storedAs)
+  const { storedAs, shape, firstRow = 0 } = tensor
+  const rowSize = sizeOf(shape.slice(1))
+  const values = file.readFloats(storedAs, [firstRow * rowSize, (firstRow + shape[0]!) * rowSize])
   checkFinite(values, name, file.path)
   return values
 }
@@ -73,7 +77,8 @@ export type WriteOptions = {
 
 /**
  * Writes a model folder: `model.safetensors`, or shards and their index, and at last `config.json` (given as it is), so
- * that a folder with a config is whole. Creates the folder.
+ * that a folder with a config is whole. Creates the folder. Tensors come by the names of `expectedTensors`; those that the
+ * family's files hold as one are written as one.
  * @returns every file written, with its hash
  * @throws ModelError when the folder already holds a model; system errors as they are
  */
@@ -87,7 +92,8 @@ export async function writeCheckpoint(
   const present = listFolder(folder).filter((name) => name === CONFIG_FILE || name === INDEX_FILE || name.endsWith('.safetensors'))
   if (present.length > 0) throw new ModelError(`${folder} already holds a model (${listNames(present)}); choose an empty folder.`)
 
-  const shards = planShards(tensors, shardBytes)
+  const stored = fuse(parseConfig(configJson, join(folder, CONFIG_FILE)), tensors)
+  const shards = planShards(stored, shardBytes)
   const written: WrittenFile[] = []
   const weightMap: [string, string][] = []
   for (const [i, shard] of shards.entries()) {
@@ -96,7 +102,7 @@ export async function writeCheckpoint(
     for (const { name } of shard) weightMap.push([name, file])
   }
   if (shards.length > 1) {
-    const total_size = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
+    const total_size = stored.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
     const weight_map = Object.fromEntries(weightMap.sort(([a], [b]) => (a < b ? -1 : 1)))
     written.push(await writeJson(join(folder, INDEX_FILE), { metadata: { total_size }, weight_map }))
   }

@@ -5,7 +5,10 @@ type Bounds = { min?: number; max?: number }
 
 /** Typed, checked access to the members of a JSON file; null counts as absent, as in Hugging Face's files. */
 export type Fields = {
+  /** Present and not null. */
   has(key: string): boolean
+  /** Present, were it as null. */
+  states(key: string): boolean
   /** Whole number within the bounds. @throws ModelError when absent without `fallback`, or off */
   integer(key: string, bounds?: Bounds & { fallback?: number }): number
   /** Finite number above zero. @throws ModelError as above */
@@ -19,6 +22,10 @@ export type Fields = {
   /** One whole number or a list of them; [] when absent. */
   integers(key: string, bounds: Bounds): number[]
   object(key: string): Fields | null
+  /** The error for a fault that spans members: a clause with what to do, after the file's name. */
+  fault(clause: string): ModelError
+  /** @throws ModelError that `what` is not supported */
+  refuse(what: string, supported: string): never
 }
 
 /** Reads `json`, naming `where` (a file, or a file and a member) in every error. */
@@ -33,6 +40,7 @@ export function fieldsOf(json: JsonObject, where: string): Fields {
 
   return {
     has: (key) => valueOf(key) !== undefined,
+    states: (key) => Object.hasOwn(json, key),
 
     integer(key, { min = 1, max = 2 ** 31 - 1, fallback } = {}) {
       const value = valueOf(key) ?? fallback
@@ -83,6 +91,12 @@ export function fieldsOf(json: JsonObject, where: string): Fields {
       if (value === null) return null
       if (typeof value !== 'object' || Array.isArray(value)) throw wrong(key, 'an object')
       return fieldsOf(value as JsonObject, `${where}, ${key}`)
+    },
+
+    fault: (clause) => new ModelError(`${where}: ${clause}`),
+
+    refuse(what, supported) {
+      throw new ModelError(`${where}: ${what} is not supported; supported: ${supported}.`)
     },
   }
 }

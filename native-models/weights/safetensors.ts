@@ -40,19 +40,19 @@ export class Safetensors {
     return this.#readElements(info, 0, (info.end - info.begin) / bytesPerElement(info.dtype))
   }
 
-  /** The elements of a float tensor as F32. @throws ModelError when it holds integers */
-  readFloats(name: string): Float32Array {
+  /** The elements of a float tensor as F32; with `range` only those [from, to). @throws ModelError when it holds integers */
+  readFloats(name: string, range?: readonly [number, number]): Float32Array {
     const info = this.#info(name)
     const { dtype } = info
     if (!isFloat(dtype)) {
       throw new ModelError(`${this.path}: tensor ${quote(name)} holds ${dtype} and not floating-point numbers; export the model without quantisation.`)
     }
-    const count = (info.end - info.begin) / bytesPerElement(dtype)
-    if (dtype === 'F32') return this.#readElements(info, 0, count) as Float32Array
-    const values = new Float32Array(count)
-    for (let from = 0; from < count; from += CONVERT_ELEMENTS) {
-      const to = Math.min(count, from + CONVERT_ELEMENTS)
-      decodeFloats(dtype, this.#readElements(info, from, to), values.subarray(from, to))
+    const [start, end] = range ?? [0, (info.end - info.begin) / bytesPerElement(dtype)]
+    if (dtype === 'F32') return this.#readElements(info, start, end) as Float32Array
+    const values = new Float32Array(end - start)
+    for (let from = start; from < end; from += CONVERT_ELEMENTS) {
+      const to = Math.min(end, from + CONVERT_ELEMENTS)
+      decodeFloats(dtype, this.#readElements(info, from, to), values.subarray(from - start, to - start))
     }
     return values
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { parseConfig, type LlamaConfig } from './config.ts'
+import { parseConfig, type ModelConfig } from './config.ts'
 import { listNames, ModelError } from './error.ts'
 import { readJson, type JsonObject } from './files.ts'
 import { CONFIG_FILE, GENERATION_FILE, INDEX_FILE, listFolder, locateWeights } from './layout.ts'
@@ -14,7 +14,7 @@ export type StoredWeights = {
 }
 
 /** `config.json` and, where there is one, `generation_config.json`. @throws ModelError */
-export function readConfig(folder: string): { config: LlamaConfig; configJson: JsonObject } {
+export function readConfig(folder: string): { config: ModelConfig; configJson: JsonObject } {
   const names = listFolder(folder)
   const path = join(folder, CONFIG_FILE)
   const configJson = readJson(path)

@@ -1,6 +1,6 @@
 /** All logits of a batch, which no shipped graph ever holds: the plainest thing to compare with another implementation. */
 import { causalAttention } from '../../native-models/families/attention.ts'
-import { head, llama } from '../../native-models/families/llama.ts'
+import { decoder, logitsOf } from '../../native-models/families/decoder.ts'
 import { fedParameters } from '../../native-models/families/parameters.ts'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import type { Graph } from '../../native-models/onnx/types.ts'
@@ -13,7 +13,7 @@ export function logitsGraph({ config, lora }: ModelSpec, rows: number, length: n
   const fed = fedParameters(b)
   const parameters = lora ? withLora(b, fed, lora) : fed
   const tokens = b.input('tokens', 'int64', [rows * length, 1])
-  const hidden = llama(b, config, parameters, tokens, causalAttention(b, config, rows, length))
-  b.output('logits', b.gemm(hidden, head(parameters, config), { transB: true }))
+  const hidden = decoder(b, config, parameters, tokens, causalAttention(b, config, rows, length))
+  b.output('logits', logitsOf(b, config, parameters, hidden))
   return finish(b)
 }

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { gradients, rules } from '../../native-models/autodiff/backward.ts'
-import { causalAttention } from '../../native-models/families/attention.ts'
+import { type AttentionShape, causalAttention } from '../../native-models/families/attention.ts'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import { lower } from '../../native-models/onnx/lower.ts'
 import { schedule } from '../../native-models/onnx/schedule.ts'
@@ -12,6 +12,7 @@ import { type Value, sizeOf } from '../../native-models/onnx/types.ts'
 import { normal, uniform } from '../../native-models/random.ts'
 import { consistencyDpoLoss, sftLoss } from '../../native-models/training/objectives.ts'
 import { emitTraining } from '../../native-models/training/graphs.ts'
+import { parseConfig } from '../../native-models/weights/config.ts'
 import { runGraph } from '../run-graph.ts'
 
 interface Case {
@@ -23,6 +24,9 @@ interface Case {
 const x = (...shape: number[]) => ({ shape })
 const positive = (...shape: number[]) => ({ shape, positive: true })
 const one = (covers: string, shape: Case['inputs'][number], build: (b: GraphBuilder, x: Value) => Value): Case => ({ covers: [covers], inputs: [shape], build })
+
+const rope = { kind: 'default' as const, theta: 100 }
+const attention = (shape: Pick<AttentionShape, 'heads' | 'kvHeads' | 'headDim'> & Partial<AttentionShape>): AttentionShape => ({ queryScale: 0.5, scoreCap: null, rope, localRope: rope, windows: [null], ...shape })
 
 const cases: Record<string, Case> = {
   'add, broadcast': { covers: ['Add'], inputs: [x(2, 3, 4), x(3, 1)], build: (b, p, q) => b.add(p!, q!) },
@@ -57,10 +61,18 @@ const cases: Record<string, Case> = {
   'gather, repeated rows': one('Gather', x(5, 3), (b, p) => b.rows(p, b.int64([4, 0, 4, 4], [4, 1]))),
   'rms norm': { covers: ['SimplifiedLayerNormalization'], inputs: [x(3, 6), x(6)], build: (b, p, w) => b.rmsNorm(p!, w!, 1e-5) },
   'completion log-probs, chunked': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, e!, b.int64([3, 0, 6, 3, 2], [5, 1]), 2)[0] },
+  'completion log-probs, capped': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, e!, b.int64([3, 0, 6, 3, 2], [5, 1]), 2, 1.3)[0] },
+  'gelu, by tanh': one('Sigmoid', x(7), (b, p) => b.geluTanh(p)),
+  'soft cap': one('Tanh', x(7), (b, p) => b.softCap(p, 0.8)),
   'grouped-query attention': {
     covers: ['MatMul', 'Softmax', 'Split', 'Concat', 'Transpose'],
     inputs: [x(6, 16), x(6, 8), x(6, 8)],
-    build: (b, q, k, v) => causalAttention(b, { heads: 4, kvHeads: 2, headDim: 4, rope: { kind: 'default', theta: 100 } }, 2, 3)(q!, k!, v!, 0),
+    build: (b, q, k, v) => causalAttention(b, attention({ heads: 4, kvHeads: 2, headDim: 4 }), 2, 3)(q!, k!, v!, 0),
+  },
+  'grouped-query attention, a window and capped scores': {
+    covers: ['Tanh'],
+    inputs: [x(8, 16), x(8, 8), x(8, 8)],
+    build: (b, q, k, v) => causalAttention(b, attention({ heads: 4, kvHeads: 2, headDim: 4, windows: [2], scoreCap: 0.7 }), 2, 4)(q!, k!, v!, 0),
   },
   'sft loss': one('Neg', x(6), (b, p) => sftLoss(b, p, b.floats([1, 1, 0, 1, 1, 0]), b.scalar(0.25))),
   'consistency dpo loss': {
@@ -127,10 +139,10 @@ describe('gradient rules against central differences in float64', () => {
   })
 
   it('has an entry for every op that the training graphs emit', () => {
-    const config = {
-      architecture: 'llama' as const, vocabSize: 11, hiddenSize: 8, layers: 2, heads: 4, kvHeads: 2, headDim: 2, intermediateSize: 12, rmsNormEps: 1e-5,
-      maxPositions: 64, rope: { kind: 'default' as const, theta: 10000 }, tied: true, attentionBias: true, mlpBias: true, eosIds: [], bosId: null, dtype: null,
-    }
+    const config = parseConfig({
+      architectures: ['LlamaForCausalLM'], vocab_size: 11, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 12,
+      tie_word_embeddings: true, attention_bias: true, mlp_bias: true,
+    }, 'config.json')
     const weights = [{ name: 'model.embed_tokens.weight', shape: [11, 8] }, { name: 'model.layers.1.self_attn.q_proj.weight', shape: [8, 8] }]
     const lora = { r: 2, alpha: 4, targets: ['q_proj'] }
     for (const objective of [{ kind: 'sft' } as const, { kind: 'dpo', beta: 0.1 } as const]) {

@@ -1,4 +1,5 @@
 /** Ops that stand for a piece of a language model. */
+import { capOf } from '../../onnx/builder.ts'
 import type { Rules } from '../registry.ts'
 
 export const model: Rules = {
@@ -12,10 +13,10 @@ export const model: Rules = {
     const scaled = b.mul(g, w!)
     return [() => b.mul(s, b.sub(scaled, b.mul(n, b.reduceMean(b.mul(scaled, n), [-1])))), () => b.mul(g, n)]
   },
-  // logp_t = h_t·E[y_t] − logsumexp(h_t·Eᵀ):  dh = g·U, U = E[y] − p·E;  dE = Σ_t g_t (1[y_t] − p_t) h_tᵀ
+  // logp_t = h_t·E[y_t] − logsumexp(h_t·Eᵀ):  dh = g·U, U = E[y] − p·E;  dE = Σ_t g_t (1[y_t] − p_t) h_tᵀ; under a cap times its slopes
   CompletionLogps: ({ b, g, x: [hidden, head, targets], y: [, direction], node }) => [
     () => b.mul(b.reshape(g, [g.shape[0]!, 1]), direction!),
-    () => b.completionHeadGradient(hidden!, head!, targets!, g, node.attributes['chunk'] as number),
+    () => b.completionHeadGradient(hidden!, head!, targets!, g, node.attributes['chunk'] as number, capOf(node)),
     null,
   ],
   CompletionHeadGradient: { refuse: 'it is itself a gradient, and gradients are not differentiated again' },

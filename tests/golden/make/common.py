@@ -19,9 +19,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers import modeling_rope_utils as rope_utils
+from transformers.models.gemma2 import modeling_gemma2 as gemma2
+from transformers.models.gemma3 import modeling_gemma3 as gemma3
 from transformers.models.llama import modeling_llama as llama
+from transformers.models.mistral import modeling_mistral as mistral
+from transformers.models.phi3 import modeling_phi3 as phi3
+from transformers.models.qwen2 import modeling_qwen2 as qwen2
+from transformers.models.qwen3 import modeling_qwen3 as qwen3
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -45,37 +51,50 @@ def _at_double_precision(function):
     return scope[function.__name__]
 
 
+def _casting_functions():
+    """(owner, name) of all that casts down to float32: norms, rotations and eager attention of every family."""
+    for module in (llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3):
+        yield module, "eager_attention_forward"
+        for name, value in vars(module).items():
+            if inspect.isclass(value) and value.__module__ == module.__name__ and name.endswith(("RMSNorm", "RotaryEmbedding")):
+                yield value, "forward"
+
+
 class double_precision:
-    """Inside `with`, Llama models that are built and run compute RMSNorm, RoPE and softmax in float64.
+    """Inside `with`, models that are built and run compute RMSNorm, RoPE and softmax in float64.
 
     `model.double()` alone is not enough: transformers casts activations down to float32 in these three places.
     """
 
     def __enter__(self):
-        self.saved = (llama.LlamaRMSNorm.forward, llama.LlamaRotaryEmbedding.forward, dict(rope_utils.ROPE_INIT_FUNCTIONS),
-                      rope_utils._compute_default_rope_parameters)
-        llama.LlamaRMSNorm.forward = _at_double_precision(llama.LlamaRMSNorm.forward)
-        llama.LlamaRotaryEmbedding.forward = _at_double_precision(llama.LlamaRotaryEmbedding.forward)
-        default = _at_double_precision(rope_utils._compute_default_rope_parameters)
-        rope_utils._compute_default_rope_parameters = default  # the llama3 rule calls it by its module name
-        rope_utils.ROPE_INIT_FUNCTIONS["default"] = default
-        rope_utils.ROPE_INIT_FUNCTIONS["llama3"] = _at_double_precision(rope_utils._compute_llama3_parameters)
+        self.saved = [(owner, name, getattr(owner, name)) for owner, name in _casting_functions()]
+        self.saved.append((rope_utils, "_compute_default_rope_parameters", rope_utils._compute_default_rope_parameters))
+        self.functions = dict(rope_utils.ROPE_INIT_FUNCTIONS)
+        for owner, name, function in self.saved:  # the default rule last: the others then call it by its module name
+            setattr(owner, name, _at_double_precision(function))
+        rope_utils.ROPE_INIT_FUNCTIONS["default"] = rope_utils._compute_default_rope_parameters
+        for kind in ("linear", "dynamic", "yarn", "llama3"):
+            rope_utils.ROPE_INIT_FUNCTIONS[kind] = _at_double_precision(self.functions[kind])
 
     def __exit__(self, *_):
-        (llama.LlamaRMSNorm.forward, llama.LlamaRotaryEmbedding.forward, functions,
-         rope_utils._compute_default_rope_parameters) = self.saved
-        rope_utils.ROPE_INIT_FUNCTIONS.update(functions)
+        for owner, name, function in self.saved:
+            setattr(owner, name, function)
+        rope_utils.ROPE_INIT_FUNCTIONS.update(self.functions)
 
 
 def load_model(folder, dtype=torch.float64):
     """A model of a folder; float64 ones must be loaded and run inside `double_precision()`."""
-    # sdpa, because eager attention casts its softmax to float32.
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").to(dtype)
-    rotary = model.model.rotary_emb
-    # `.to(float64)` widens an inv_freq that was computed in float32, so compute it anew under the patch.
-    rotary.inv_freq = rotary.rope_init_fn(model.config, "cpu")[0].to(dtype)
-    rotary.original_inv_freq = rotary.inv_freq
-    assert rotary.inv_freq.dtype == dtype
+    # sdpa, because eager attention casts its softmax to float32; but it knows no soft-cap (Gemma 2).
+    attention = "eager" if AutoConfig.from_pretrained(folder).model_type == "gemma2" else "sdpa"
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention).to(dtype)
+    inner = model.model
+    # `.to(float64)` widens what was computed in float32, so compute it anew: inv_freq under the patch, Gemma 3's √D.
+    for rotary in filter(None, (inner.rotary_emb, getattr(inner, "rotary_emb_local", None))):
+        rotary.inv_freq = rotary.rope_init_fn(rotary.config, "cpu")[0].to(dtype)
+        rotary.original_inv_freq = rotary.inv_freq
+        assert rotary.inv_freq.dtype == dtype
+    if hasattr(inner.embed_tokens, "embed_scale"):
+        inner.embed_tokens.embed_scale = torch.tensor(model.config.hidden_size**0.5, dtype=dtype)
     return model.train()
 
 

@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-for folder in sorted((ROOT / "llama").iterdir()):
+for folder in sorted([*(ROOT / "llama").iterdir(), *(ROOT / "families").iterdir()]):
     with tempfile.TemporaryDirectory() as scratch:
         AutoConfig.from_pretrained(folder).save_pretrained(scratch)
         (ROOT / "config-v5").mkdir(exist_ok=True)

@@ -7,6 +7,8 @@ import { modelErrorOf, TINY, tinyConfig } from './fixtures.ts'
 const LLAMA3 = { factor: 32, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 }
 const LLAMA3_NORMAL = { kind: 'llama3', theta: 500000, factor: 32, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositions: 8192 }
 
+const YARN = { kind: 'yarn', theta: 10000, factor: 4, betaFast: 32, betaSlow: 1, truncate: true, attentionFactor: 0.1 * Math.log(4) + 1 }
+
 test('a plain config comes to its normal form', () => {
   expect(tinyConfig()).toEqual({
     architecture: 'llama',
@@ -22,7 +24,19 @@ test('a plain config comes to its normal form', () => {
     rope: { kind: 'default', theta: 10000 },
     tied: true,
     attentionBias: false,
+    outputBias: false,
     mlpBias: false,
+    headNorms: false,
+    outputNorms: false,
+    normOffset: 0,
+    activation: 'silu',
+    embeddingScale: 1,
+    queryScale: 0.5,
+    scoreCap: null,
+    logitCap: null,
+    windows: [null, null],
+    localRope: { kind: 'default', theta: 10000 },
+    fused: false,
     eosIds: [2],
     bosId: 1,
     dtype: 'F32',
@@ -37,6 +51,14 @@ describe('the same model in other spellings', () => {
     ['v5 over old', { rope_parameters: { rope_theta: 5000 }, rope_scaling: { type: 'yarn' } }, { kind: 'default', theta: 5000 }],
     ['rope_type llama3', { rope_theta: 500000, rope_scaling: { rope_type: 'llama3', ...LLAMA3 } }, LLAMA3_NORMAL],
     ['type llama3', { rope_theta: 500000, rope_scaling: { type: 'llama3', ...LLAMA3 } }, LLAMA3_NORMAL],
+    ['linear', { rope_scaling: { type: 'linear', factor: 2 } }, { kind: 'linear', theta: 10000, factor: 2 }],
+    ['dynamic', { rope_scaling: { rope_type: 'dynamic', factor: 4 } }, { kind: 'dynamic', theta: 10000, factor: 4 }],
+    ['yarn, bare', { rope_scaling: { type: 'yarn', factor: 4 } }, { ...YARN, originalMaxPositions: 64 }],
+    ['yarn, all said', { rope_parameters: { rope_type: 'yarn', rope_theta: 5000, factor: 2, original_max_position_embeddings: 16, beta_fast: 8, beta_slow: 2, truncate: false, attention_factor: 1.5 } },
+      { kind: 'yarn', theta: 5000, factor: 2, originalMaxPositions: 16, betaFast: 8, betaSlow: 2, truncate: false, attentionFactor: 1.5 }],
+    ['yarn, the factor from the lengths', { rope_scaling: { type: 'yarn', factor: null, original_max_position_embeddings: 16 } }, { ...YARN, originalMaxPositions: 16 }],
+    ['yarn, magnitudes of its own', { rope_scaling: { type: 'yarn', factor: 4, mscale: 2, mscale_all_dim: 1 } },
+      { ...YARN, originalMaxPositions: 64, attentionFactor: (0.2 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1) }],
     ['v5 llama3', { rope_theta: null, rope_parameters: { rope_type: 'llama3', rope_theta: 500000, ...LLAMA3 } }, LLAMA3_NORMAL],
   ])('%s', (_, changes, rope) => {
     expect(tinyConfig(changes).rope).toEqual(rope)
@@ -81,15 +103,21 @@ describe('the same model in other spellings', () => {
 })
 
 test.each([
-  [{ architectures: ['GPT2LMHeadModel'], model_type: 'gpt2' }, 'GPT2LMHeadModel is not supported; supported: LlamaForCausalLM.'],
+  [{ architectures: ['GPT2LMHeadModel'], model_type: 'gpt2' }, 'GPT2LMHeadModel is not supported; supported: LlamaForCausalLM, MistralForCausalLM, '],
   [{ architectures: undefined, model_type: 'mamba' }, 'mamba is not supported'],
+  [{ architectures: ['MixtralForCausalLM'], model_type: 'mixtral' }, 'missing here: mixtures of experts.'],
+  [{ architectures: ['Gemma3ForConditionalGeneration'], model_type: 'gemma3' }, 'missing here: inputs beside text'],
+  [{ architectures: ['GemmaForCausalLM'], model_type: 'gemma' }, 'missing here: this Gemma; Gemma 2'],
+  [{ architectures: ['T5ForConditionalGeneration'], model_type: 't5' }, 'missing here: encoders'],
+  [{ architectures: ['NewcomerForCausalLM'], model_type: 'newcomer' }, 'NewcomerForCausalLM is not supported; supported: LlamaForCausalLM, '],
   [{ architectures: undefined, model_type: undefined }, 'names no architecture'],
   [{ model_type: 'mistral' }, 'LlamaForCausalLM with model_type "mistral" is not supported'],
   [{ hidden_act: 'gelu' }, 'hidden_act "gelu" is not supported'],
   [{ sliding_window: 4096 }, 'sliding_window is not supported'],
   [{ layer_types: ['full_attention', 'linear_attention'] }, 'the layer type "linear_attention" is not supported'],
-  [{ rope_scaling: { type: 'yarn', factor: 2 } }, 'the rope type "yarn" is not supported; supported: "default", "llama3".'],
-  [{ rope_parameters: { rope_type: 'linear', factor: 2 } }, 'the rope type "linear" is not supported'],
+  [{ rope_scaling: { type: 'longrope', factor: 2 } }, 'config.json, rope_scaling: the rope type "longrope" is not supported; supported: "default", "linear", "dynamic", "llama3", "yarn".'],
+  [{ rope_parameters: { rope_type: 'linear' } }, 'config.json, rope_parameters lacks factor'],
+  [{ rope_scaling: { type: 'yarn', factor: 2 }, rope_theta: 1 }, 'the yarn rope needs a rope_theta above 1'],
   [{ rope_parameters: { full_attention: { rope_theta: 1e4 } } }, 'a rope per layer type is not supported'],
   [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor is not supported'],
   [{ rope_interleaved: true }, 'rope_interleaved is not supported'],

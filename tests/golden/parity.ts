@@ -1,0 +1,52 @@
+/** What holds for every golden model folder: logits, log-probs, the SFT loss, and all gradients, full and LoRA, are transformers' and PEFT's. */
+import { describe, expect, it } from 'vitest'
+import { scoringGraph } from '../../native-models/training/graphs.ts'
+import { parseConfig } from '../../native-models/weights/config.ts'
+import { runGraph } from '../run-graph.ts'
+import { type Float, Goldens, batchOf, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, gradientsOf, loadModel, lora, rowsOf, runTraining } from './fixtures.ts'
+import { logitsGraph } from './logits.ts'
+
+/** The issue asks for 1e-4 of the shipped float32; float64 (gradients are stored in float32) shows that nothing hides below. */
+const limits: Record<Float, { values: number; gradients: number }> = {
+  float32: { values: 1e-5, gradients: 1e-4 },
+  float64: { values: 1e-9, gradients: 1e-7 },
+}
+
+/** Tests of `<folder>/<name>`, for use inside a `describe`. */
+export function testParity(folder: 'llama' | 'families', name: string): void {
+  const golden = new Goldens(`${folder}/${name}/golden.safetensors`)
+  const { spec, weights } = loadModel(goldenPath(`${folder}/${name}`))
+  const rows = rowsOf(golden)
+  const { bucket, feeds } = batchOf(rows)
+  const variants = [
+    { title: 'full fine-tuning', model: spec, adapter: {}, prefix: '', gradients: golden.under('grad.') },
+    { title: 'LoRA', model: { ...spec, lora }, adapter: new Goldens(`${folder}/${name}/adapter/adapter_model.safetensors`).under(''), prefix: 'lora.', gradients: golden.under('lora_grad.') },
+  ]
+
+  it.each(variants)('logits, $title', async ({ title, model, adapter, prefix }) => {
+    const { logits } = await runGraph(logitsGraph(model, bucket.rows, bucket.length), { ...weights, ...adapter, ...feeds })
+    const real = (all: ArrayLike<number>): number[] => rows.flatMap(({ tokens }, row) => {
+      const width = bucket.length * spec.config.vocabSize
+      return Array.from(all).slice(row * width, row * width + tokens.length * spec.config.vocabSize)
+    })
+    expectClose(real(logits as Float32Array), real(golden.get(`${prefix}logits`)), 1e-4, `${name} ${title} logits`)
+  })
+
+  describe.each(['float32', 'float64'] as const)('%s', (float) => {
+    it.each(variants)('log-probs, $title', async ({ title, model, adapter, prefix }) => {
+      const { logps } = await runGraph(scoringGraph(model, bucket, float), { ...weights, ...adapter, ...feeds })
+      expectClose(logps!, completionEntries(golden.get(`${prefix}logps`), rows), limits[float].values, `${name} ${title} ${float} logps`)
+    })
+
+    it.each(variants)('SFT loss and gradients, $title', async ({ title, model, adapter, prefix, gradients }) => {
+      const results = await runTraining(model, { kind: 'sft' }, bucket, { ...weights, ...adapter, ...feeds, scale: 1 }, float)
+      expectClose(results['loss']!, golden.get(`${prefix}loss`), limits[float].values, `${name} ${title} ${float} loss`)
+      expectAllClose(gradientsOf(results), gradients, limits[float].gradients, `${name} ${title} ${float} gradients`)
+    })
+  })
+
+  it('reads the config that transformers 5 writes as the same model', () => {
+    const [four, five] = [`${folder}/${name}/config.json`, `config-v5/${name}.json`].map((file) => parseConfig(goldenJson(file), file))
+    expect(five).toEqual(four)
+  })
+}
