@@ -32,10 +32,10 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   },
   'rank/bias': (workbench, { iterationId }) => biasOf(workbench.project.db, workbench.iteration(iterationId)),
   'rank/apply': (workbench, { key, iterationId, choice }) => {
-    workbench.requireIdleWriter()
     const { db } = workbench.project
     const { iteration } = rankedOf(workbench, iterationId)
     return workbench.once(key, () => {
+      workbench.requireIdleWriter()
       const change = settingsOfChoice(runIn(db, iteration), choice)
       if (changedSettings(runIn(db, iteration), change).length === 0) return { iterationId, setId: iteration.setId!, branched: false }
       const { id, setId } = goBack(db, iteration, 'pair', change)

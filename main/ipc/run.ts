@@ -35,8 +35,8 @@ export const runHandlers: HandlersOf<'run'> = {
 
 /** Another path is active from now on; the same key again changes nothing. */
 function moving(workbench: Workbench, key: string | null, move: () => unknown): RunStatus {
-  workbench.requireIdleWriter()
   workbench.once(key, () => {
+    workbench.requireIdleWriter()
     move()
     workbench.events.publish({ kind: 'settings-changed' })
   })

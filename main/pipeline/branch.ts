@@ -12,7 +12,7 @@ import { stageId } from '../store/ids.ts'
 import { type StageRow, finishStage, hasBegun, markStage, secondsOf, stagesWithShared, startStage } from '../store/stages.ts'
 import { planIteration } from './plan-run.ts'
 import { rankAgain } from './rank-again.ts'
-import { type Setting, changedSettings, firstUse, runIn, withChange } from './settings.ts'
+import { type Setting, changedSettings, firstUse, requireNothingHalfDone, runIn, withChange } from './settings.ts'
 import { producedName, titleOf } from './titles.ts'
 
 interface BackPlan {
@@ -27,19 +27,18 @@ interface BackPlan {
 const orderOf = (stage: Stage): number => stageOrder.indexOf(stage)
 const isOf = (stage: BackStage, { t }: Iteration): boolean => (stage === 'tune') === (t === 0)
 
-/** @throws AppError 'bad-arguments' for a stage that the iteration has not come to, or a setting that no branch of it can change */
+/** @throws AppError 'bad-arguments' for a stage that the iteration does not have, or a setting that no branch of it can change */
 function planBack(db: Database, iteration: Iteration, stage: BackStage, change: SettingsChange): BackPlan {
   if (!isOf(stage, iteration)) throw new AppError('bad-arguments', `Iteration ${iteration.t} has no step "${stage}" to go back to; choose one of its own.`)
   const run = runIn(db, iteration)
   const changed = changedSettings(run, change)
   const rows = stagesWithShared(db, iteration)
   const from = firstOf(iteration, stage, changed)
-  const open = rows.find((row) => orderOf(row.stage) < orderOf(from) && row.status !== 'done')
-  if (open) throw new AppError('bad-arguments', `${titleOf(open.stage, iteration)} is not done yet, so there is nothing to go back to after it; carry the run on first.`)
   const row = rows.find((one) => one.stage === from)!
   const training = rows.find((one) => one.stage === 'tune' || one.stage === 'train')!
   const isOwn = row.iterationId === iteration.id
   const how = isOwn && !hasBegun(db, row) ? 'settings' : isOwn && from !== 'sample' && !hasBegun(db, training) ? 'in-place' : 'branch'
+  if (how === 'settings') requireNothingHalfDone(db, iteration)
   return { run, from, how, changed, rows }
 }
 
