@@ -48,7 +48,7 @@ function forElectron(): Pick<UserConfig, 'main' | 'preload'> {
         externalizeDeps: true, // native packages load their binaries from node_modules
         sourcemap: true,
         rolldownOptions: {
-          input: ['index', 'serve', 'cli', 'engine/worker', 'sandbox/worker', 'hosts/electron/child'].map((entry) => join(root, 'main', `${entry}.ts`)),
+          input: ['index', 'serve', 'cli', 'engine/worker', 'sandbox/worker', 'pipeline/aside-thread', 'hosts/electron/child'].map((entry) => join(root, 'main', `${entry}.ts`)),
           output: { preserveModules: true, preserveModulesRoot: root, entryFileNames: '[name].js' },
         },
       },

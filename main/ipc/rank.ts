@@ -1,34 +1,35 @@
 import { AppError } from '../../preload/contract/errors.ts'
+import { askAside } from '../pipeline/aside.ts'
 import { biasOf } from '../pipeline/bias.ts'
-import { type RankedIteration, previewRanks, rankedIteration, viewRanks } from '../pipeline/rank-view.ts'
-import { passes, rankRows, rankingOfPrompt, sortRows } from '../pipeline/rank-rows.ts'
-import { promptHeadOf, responseTexts, verdictCounts } from '../store/browse.ts'
-import type { Iteration } from '../store/iterations.ts'
-import { pairsOf } from '../store/pairs.ts'
 import { goBack } from '../pipeline/branch.ts'
 import { settingsOfChoice } from '../pipeline/rank-again.ts'
+import { listPrompts, rankedPromptView, rankingOfPrompt } from '../pipeline/rank-rows.ts'
+import { type RankedIteration, rankedIteration, viewRanks } from '../pipeline/rank-view.ts'
 import { changedSettings, runIn } from '../pipeline/settings.ts'
+import { pairPage, promptHeadOf, responseTexts } from '../store/browse.ts'
+import type { Iteration } from '../store/iterations.ts'
+import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
 export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
-  'rank/view': (workbench, { iterationId }) => viewRanks(workbench.project.db, runIn(workbench.project.db, workbench.iteration(iterationId)), workbench.iteration(iterationId)),
-  'rank/prompts': (workbench, { iterationId, filter, order, offset, limit }) => {
-    const { iteration, ranked } = rankedOf(workbench, iterationId)
+  'rank/view': (workbench, { iterationId }) => {
     const { db } = workbench.project
-    const verdicts = verdictCounts(db, workbench.run.id)
-    const rows = sortRows(rankRows(db, iteration, ranked).filter((row) => passes(filter, row, verdicts.get(row.promptId) ?? 0)), order)
-    return { rows: rows.slice(offset, offset + limit), total: rows.length }
+    const iteration = workbench.iteration(iterationId)
+    return viewRanks(db, runIn(db, iteration), iteration)
+  },
+  'rank/prompts': async (workbench, { iterationId, filter, order, offset, limit }) => {
+    const { rows, total } = await listPrompts(workbench.project.db, workbench.run.id, [setOf(workbench, iterationId).id], filter, { order, offset, limit })
+    return { rows: rows.map(rankedPromptView), total }
   },
   'rank/prompt': (workbench, { iterationId, promptId }) => {
-    const { iteration, ranked } = rankedOf(workbench, iterationId)
-    const found = rankingOfPrompt(workbench.project.db, iteration, ranked, promptId)
+    const found = rankingOfPrompt(workbench.project.db, iterationId, setOf(workbench, iterationId), promptId)
     if (!found) throw new AppError('bad-arguments', `The iteration has no prompt ${promptId}; reload the page.`)
     return found
   },
   'rank/preview': (workbench, { iterationId, choice }) => {
-    const { iteration, ranked } = rankedOf(workbench, iterationId)
-    return previewRanks(workbench.project.db, runIn(workbench.project.db, iteration), iteration, ranked, choice)
+    setOf(workbench, iterationId)
+    return askAside(workbench.project.folder, 'previewRanks', { iterationId, choice })
   },
   'rank/bias': (workbench, { iterationId }) => biasOf(workbench.project.db, workbench.iteration(iterationId)),
   'rank/apply': (workbench, { key, iterationId, choice }) => {
@@ -45,16 +46,25 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   },
   'pair/list': (workbench, { iterationId, offset, limit }) => {
     const { db } = workbench.project
-    const { ranked } = rankedOf(workbench, iterationId)
-    const pairs = pairsOf(db, ranked.set.id)
-    const rows = pairs.slice(offset, offset + limit).map(({ promptId, chosenId, rejectedId, margin, consistency }) => {
-      const texts = new Map(responseTexts(db, iterationId, promptId).map((response) => [response.id, response]))
-      const side = (id: string) => ({ responseId: id, text: texts.get(id)!.text, isCorrect: texts.get(id)!.isCorrect })
-      const { input: prompt, task } = promptHeadOf(db, promptId)!
-      return { promptId, prompt, task, chosen: side(chosenId), rejected: side(rejectedId), margin, consistency }
-    })
-    return { rows, total: pairs.length }
+    const { rows, total } = pairPage(db, setOf(workbench, iterationId).id, { offset, limit })
+    return {
+      total,
+      rows: rows.map(({ promptId, chosenId, rejectedId, margin, consistency }) => {
+        const texts = new Map(responseTexts(db, iterationId, promptId).map((response) => [response.id, response]))
+        const side = (id: string) => ({ responseId: id, text: texts.get(id)!.text, isCorrect: texts.get(id)!.isCorrect })
+        const { input: prompt, task } = promptHeadOf(db, promptId)!
+        return { promptId, prompt, task, chosen: side(chosenId), rejected: side(rejectedId), margin, consistency }
+      }),
+    }
   },
+}
+
+/** @throws AppError 'bad-arguments' before the stage `rank` is done */
+function setOf(workbench: Workbench, iterationId: string): RankingSet {
+  const { t } = workbench.iteration(iterationId)
+  const set = currentSetOf(workbench.project.db, iterationId)
+  if (!set) throw new AppError('bad-arguments', `Iteration ${t} is not ranked yet; carry the run on through its stage "rank".`)
+  return set
 }
 
 /** @throws AppError 'bad-arguments' before the stage `rank` is done */

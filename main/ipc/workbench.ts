@@ -5,6 +5,7 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { DeviceView, HostKind } from '../../preload/contract/requests/app.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run.ts'
+import { releaseAside } from '../pipeline/aside.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { baseMissing, soleRun } from '../pipeline/session.ts'
 import { runNow } from '../pipeline/settings.ts'
@@ -140,6 +141,7 @@ export class Workbench {
   closeProject(): void {
     if (!this.#open) return
     this.requireIdle()
+    releaseAside()
     this.#open.project.close()
     this.#open = null
     this.events.publish({ kind: 'project-closed' })
@@ -149,6 +151,7 @@ export class Workbench {
   whileClosed<T>(folder: string, work: () => T): T {
     const wasOpen = this.#open?.project.folder === folder
     if (wasOpen) this.closeProject()
+    else releaseAside()
     try {
       return work()
     } finally {

@@ -1,9 +1,11 @@
 /** How far two judges agree, in figures for people: C with its chance band, the histogram, ties, flips. */
 import type { AgreementView } from '../../preload/contract/requests/rank.ts'
-import type { FirstIterationRule, Statistic } from '../../preload/contract/domain.ts'
+import { type FirstIterationRule, NullReason, type Statistic } from '../../preload/contract/domain.ts'
 import { type Agreement, agreement, consistencyOf, meanConsistency } from '../cream/consistency.ts'
-import { chanceBand, chanceOf } from '../cream/chance.ts'
+import { type ChanceBand, chanceBand, chanceOf } from '../cream/chance.ts'
 import { isFlipped, ranking } from '../cream/rankings.ts'
+import type { Database } from '../store/database.ts'
+import { agreementCounts, setSums } from '../store/ranked-prompts.ts'
 import type { Measure, RankingSet } from '../store/rankings.ts'
 import { modelName } from './context.ts'
 import type { JudgedPrompt } from './judged.ts'
@@ -44,30 +46,75 @@ export function measurePrompt(prompt: JudgedPrompt, rule: RankingRule): Measured
 
 const BINS = 20 // of width 0.1 over [−1, 1]: tau of 5 responses steps by 0.2
 
-export function viewAgreement(set: Pick<RankingSet, 'currentModelId' | 'previousModelId'>, rule: RankingRule, prompts: readonly MeasuredPrompt[]): AgreementView {
-  const known = prompts.flatMap(({ consistency }) => (consistency === null ? [] : [consistency]))
-  const band = chanceBand(prompts.map(({ current, previous }) => chanceOf(rule.statistic, current, previous, rule)))
+/** What the view of a ranking is made of, counted over prompts in memory or by the database. */
+export interface AgreementTally {
+  readonly prompts: number
+  readonly responsePairs: number
+  readonly currentTies: number
+  readonly previousTies: number
+  readonly flipped: number
+  /** How many prompts have each value of the statistic, and how many have none for each reason. */
+  readonly values: ReadonlyMap<number, number>
+  readonly nulls: ReadonlyMap<NullReason, number>
+  readonly meanConsistency: number | null
+  readonly band: Omit<ChanceBand, 'prompts'> | null
+}
+
+export function tallyPrompts(rule: RankingRule, prompts: readonly MeasuredPrompt[]): AgreementTally {
   const total = (of: (prompt: MeasuredPrompt) => number): number => prompts.reduce((sum, prompt) => sum + of(prompt), 0)
+  return {
+    prompts: prompts.length,
+    responsePairs: total(({ responses: { length } }) => (length * (length - 1)) / 2),
+    currentTies: total(({ agreement: { tiesCurrent } }) => tiesCurrent),
+    previousTies: total(({ agreement: { tiesPrevious } }) => tiesPrevious),
+    flipped: prompts.filter(({ flipped }) => flipped).length,
+    values: countEach(prompts.map(({ agreement: { value } }) => value)),
+    nulls: countEach(prompts.map(({ agreement: { reason } }) => reason)),
+    meanConsistency: meanConsistency(prompts.map(({ consistency }) => consistency)),
+    band: chanceBand(prompts.map(({ current, previous }) => chanceOf(rule.statistic, current, previous, rule))),
+  }
+}
+
+/** A stored set's, from its own row and from sums over its prompts: every figure is what the stage `rank` made. */
+export function tallySet(db: Database, { id, meanConsistency: mean, chance: { meanTau, sdTau, meanC, sdOfMeanC } }: RankingSet): AgreementTally {
+  const groups = agreementCounts(db, id)
+  return {
+    ...setSums(db, id),
+    values: new Map(groups.flatMap(({ agreement: value, prompts }) => (value === null ? [] : [[value, prompts] as const]))),
+    nulls: new Map(groups.flatMap(({ nullReason, prompts }) => (nullReason === null ? [] : [[nullReason, prompts] as const]))),
+    meanConsistency: mean,
+    band: meanTau === undefined || sdTau === undefined || meanC === undefined || sdOfMeanC === undefined ? null : { meanTau, sdTau, meanC, sdOfMeanC },
+  }
+}
+
+function countEach<Key>(keys: readonly (Key | null)[]): Map<Key, number> {
+  const counts = new Map<Key, number>()
+  for (const key of keys) if (key !== null) counts.set(key, (counts.get(key) ?? 0) + 1)
+  return counts
+}
+
+export function viewAgreement(set: Pick<RankingSet, 'currentModelId' | 'previousModelId'>, rule: RankingRule, tally: AgreementTally): AgreementView {
+  const { prompts, responsePairs, currentTies, previousTies, flipped, values, nulls, band } = tally
+  const countOf = (is: (value: number) => boolean): number => [...values].reduce((sum, [value, n]) => (is(value) ? sum + n : sum), 0)
+  const known = countOf(() => true)
   return {
     statistic: rule.statistic,
     firstIterationRule: rule.firstIterationRule,
-    current: { model: modelName(set.currentModelId), measure: rule.currentMeasure, tolerance: rule.tolCurrent, ties: total(({ agreement: { tiesCurrent } }) => tiesCurrent) },
-    previous: { model: modelName(set.previousModelId), measure: rule.previousMeasure, tolerance: rule.tolPrevious, ties: total(({ agreement: { tiesPrevious } }) => tiesPrevious) },
-    prompts: prompts.length,
-    responsePairs: total(({ responses: { length } }) => (length * (length - 1)) / 2),
-    meanConsistency: meanConsistency(known),
+    current: { model: modelName(set.currentModelId), measure: rule.currentMeasure, tolerance: rule.tolCurrent, ties: currentTies },
+    previous: { model: modelName(set.previousModelId), measure: rule.previousMeasure, tolerance: rule.tolPrevious, ties: previousTies },
+    prompts, responsePairs, flipped,
+    meanConsistency: tally.meanConsistency,
     chance: band && { mean: band.meanTau, sd: band.sdTau, meanC: band.meanC, sdOfMeanC: band.sdOfMeanC },
-    belowHalf: known.length === 0 ? null : known.filter((c) => c < 0.5).length / known.length,
-    nulls: [...Map.groupBy(prompts.filter(({ agreement: { reason } }) => reason !== null), ({ agreement: { reason } }) => reason!)].map(([reason, { length }]) => ({ reason, prompts: length })),
-    flipped: prompts.filter(({ flipped }) => flipped).length,
-    histogram: histogramOf(prompts.flatMap(({ agreement: { value } }) => (value === null ? [] : [value]))),
+    belowHalf: known === 0 ? null : countOf((value) => consistencyOf(value) < 0.5) / known,
+    nulls: NullReason.options.flatMap((reason) => (nulls.has(reason) ? [{ reason, prompts: nulls.get(reason)! }] : [])),
+    histogram: histogramOf(values),
   }
 }
 
 /** Over [−1, 1]. A statistic on an edge goes up, except 1 itself; sums of floats next to an edge count as on it. */
-function histogramOf(values: readonly number[]): AgreementView['histogram'] {
+function histogramOf(values: AgreementTally['values']): AgreementView['histogram'] {
   const edges = Array.from({ length: BINS + 1 }, (_, i) => (2 * i - BINS) / BINS)
   const counts = edges.slice(1).map(() => 0)
-  for (const value of values) counts[Math.min(BINS - 1, Math.floor(((value + 1) / 2) * BINS + 1e-9))]!++
+  for (const [value, n] of values) counts[Math.min(BINS - 1, Math.floor(((value + 1) / 2) * BINS + 1e-9))]! += n
   return { edges, counts }
 }

@@ -1,12 +1,13 @@
 /** Rank for people: the stored set's view, every prompt's row, and what another choice would change, with no forward pass. */
-import type { RankChoice, RankPreview, RankView } from '../../preload/contract/requests/rank.ts'
+import type { LabelView, RankChoice, RankPreview, RankView } from '../../preload/contract/requests/rank.ts'
 import { quantitiesOf } from '../cream/judges.ts'
 import { promptHeads } from '../store/browse.ts'
 import type { Database } from '../store/database.ts'
+import { setLabels, skipCounts } from '../store/ranked-prompts.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import type { Run } from '../store/runs.ts'
-import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, viewAgreement } from './agreement.ts'
+import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, tallyPrompts, tallySet, viewAgreement } from './agreement.ts'
 import { type JudgedPrompt, judgedPrompts, valuesBy } from './judged.ts'
 import { type Outcome, type Outcomes, chooseOutcomes, labellingOf, reasonToStop, storedOutcomes, viewLabels } from './labels.ts'
 
@@ -33,14 +34,37 @@ export function rankedBy(db: Database, set: RankingSet): RankedIteration {
   const judged = judgedPrompts(db, set)
   let prompts = measured.get(judged)
   if (!prompts) measured.set(judged, (prompts = judged.map((prompt) => measurePrompt(prompt, rule))))
-  return { set, rule, prompts, outcomes: storedOutcomes(db, set.id) }
+  return { set, rule, prompts, outcomes: outcomesOf(db, set.id) }
 }
 
-export function viewRanks(db: Database, run: Run, iteration: Iteration): RankView | null {
-  const ranked = rankedIteration(db, iteration)
-  if (!ranked) return null
-  const { set, rule, prompts, outcomes } = ranked
-  return { iterationId: iteration.id, setId: set.id, agreement: viewAgreement(set, rule, prompts), labels: viewLabels(db, iteration.id, run.config.method, outcomes) }
+const paired = new WeakMap<Database, Map<string, Outcomes>>()
+
+/** The stage `pair` commits all of a set at once and for good. */
+function outcomesOf(db: Database, setId: string): Outcomes | null {
+  let known = paired.get(db)
+  if (!known) paired.set(db, (known = new Map<string, Outcomes>()))
+  const outcomes = known.get(setId) ?? storedOutcomes(db, setId)
+  if (outcomes) known.set(setId, outcomes)
+  return outcomes
+}
+
+/** Sums over the stored rows; no prompt is read. Null before the stage `rank` is done. */
+export function viewRanks(db: Database, run: Run, { id: iterationId }: Iteration): RankView | null {
+  const set = currentSetOf(db, iterationId)
+  return set ? { iterationId, setId: set.id, agreement: viewAgreement(set, ruleOf(set), tallySet(db, set)), labels: storedLabels(db, run, set) } : null
+}
+
+function storedLabels(db: Database, { config: { method } }: Run, { id }: RankingSet): LabelView {
+  const { labels, longerChosen } = setLabels(db, id)
+  const skips = skipCounts(db, id)
+  if (labels.length + skips.length === 0) return { method, pairs: null, skips: [], meanLabel: null, reversed: null, longerChosen: null }
+  const share = (total: number): number | null => (labels.length === 0 ? null : total / labels.length)
+  return {
+    method, pairs: labels.length, skips,
+    meanLabel: share(labels.reduce((sum, label) => sum + label, 0)),
+    reversed: share(labels.filter((label) => label < 0.5).length),
+    longerChosen: share(longerChosen),
+  }
 }
 
 /** What another statistic, tolerance, rule or method would make of the stored scores. Reads only. */
@@ -60,7 +84,7 @@ export function previewRanks(db: Database, run: Run, iteration: Iteration, ranke
   })
   const { value: outcomes, stopped } = label(prompts, rule, choice)
   const before = ranked.outcomes ?? label(ranked.prompts, ranked.rule, {}).value
-  return { agreement: viewAgreement(ranked.set, rule, prompts), labels: viewLabels(db, iteration.id, method, outcomes), changes: compare(before, outcomes), stopped }
+  return { agreement: viewAgreement(ranked.set, rule, tallyPrompts(rule, prompts)), labels: viewLabels(db, iteration.id, method, outcomes), changes: compare(before, outcomes), stopped }
 }
 
 export function chosenRule(stored: RankingRule, { t }: Iteration, { statistic = stored.statistic, tieTolerance = 'stored', firstIterationRule }: RankChoice): RankingRule {

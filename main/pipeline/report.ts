@@ -54,7 +54,7 @@ function tasksOf(db: Database, modelId: string): ModelReport['tasks'] {
   }))
 }
 
-function judgedBy(db: Database, iteration: Iteration): JudgedReport | null {
+export function judgedBy(db: Database, iteration: Iteration): JudgedReport | null {
   const set = currentSetOf(db, iteration.id)
   if (!set) return null
   const known = consistenciesOf(db, set.id).flatMap(({ consistency }) => (consistency === null ? [] : [consistency]))

@@ -3,6 +3,7 @@ import type { FinishReason, PromptInput, SkipReason } from '../../preload/contra
 import { all, get } from './database.ts'
 import type { Database } from './database.ts'
 import { samplesOf } from './iterations.ts'
+import type { Pair } from './pairs.ts'
 import { inShare } from './prompts.ts'
 
 /** A prompt without its tokens. */
@@ -42,9 +43,10 @@ export interface PromptWindow {
 
 /** A window on one iteration's share, in file order. */
 export function promptPage(db: Database, { runId, share, task, offset, limit }: PromptWindow): { rows: PromptHead[]; total: number } {
-  const filter = `run_id = @runId AND ${inShare} AND (@task IS NULL OR task = @task)`
-  const rows = all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE ${filter} ORDER BY position LIMIT @limit OFFSET @offset`, { runId, share, task, offset, limit })
-  return { rows: rows.map(fromRow), total: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE ${filter}`, { runId, share, task })!.total }
+  const filter = `run_id = @runId AND ${inShare}${task === null ? '' : ' AND task = @task'}`
+  const params = { runId, share, ...(task !== null && { task }) }
+  const rows = all<PromptHeadRow>(db, `SELECT ${promptHead} FROM prompts WHERE ${filter} ORDER BY position LIMIT @limit OFFSET @offset`, { ...params, offset, limit })
+  return { rows: rows.map(fromRow), total: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE ${filter}`, params)!.total }
 }
 
 /** Every task name among a run's prompts. */
@@ -106,14 +108,18 @@ const sampleFiguresSql = `
     (SELECT count(*) FROM (SELECT DISTINCT prompt_id, text FROM responses WHERE iteration_id = ${samplesOf})) AS "distinct"
   FROM responses WHERE iteration_id = ${samplesOf}`
 
-/** How many standing verdicts each judged prompt of a run has. */
-export function verdictCounts(db: Database, runId: string): Map<string, number> {
-  return new Map(all<{ promptId: string; verdicts: number }>(db, verdictCountsSql, { runId }).map(({ promptId, verdicts }) => [promptId, verdicts]))
+/** One prompt's pair in a set. */
+export function pairOf(db: Database, setId: string, promptId: string): Pair | undefined {
+  return get(db, 'SELECT * FROM pairs WHERE set_id = @setId AND prompt_id = @promptId', { setId, promptId })
 }
 
-const verdictCountsSql = `
-  SELECT v.prompt_id, count(*) AS verdicts FROM verdicts v JOIN prompts p ON p.id = v.prompt_id
-  WHERE p.run_id = @runId AND v.verdict IS NOT NULL AND NOT EXISTS (SELECT 1 FROM verdicts u WHERE u.undone_of = v.id) GROUP BY v.prompt_id`
+/** A window on a set's pairs, by prompt. */
+export function pairPage(db: Database, setId: string, { offset, limit }: { offset: number; limit: number }): { rows: Pair[]; total: number } {
+  return {
+    rows: all(db, 'SELECT * FROM pairs WHERE set_id = @setId ORDER BY prompt_id LIMIT @limit OFFSET @offset', { setId, offset, limit }),
+    total: get<{ total: number }>(db, 'SELECT count(*) AS total FROM pairs WHERE set_id = @setId', { setId })!.total,
+  }
+}
 
 const fromRow = (row: PromptHeadRow): PromptHead => ({ ...row, input: JSON.parse(row.input) as PromptInput })
 const withCorrectness = <T extends ResponseHead>(row: ResponseRow<T>): T => ({ ...row, isCorrect: row.isCorrect === null ? null : row.isCorrect === 1 }) as T

@@ -1,9 +1,9 @@
 /** The two questions asked most: how does a judge rank an iteration, and what is known about one prompt. */
 import type { FinishReason } from '../../preload/contract/domain.ts'
-import { all } from './database.ts'
+import { all, get } from './database.ts'
 import type { Database } from './database.ts'
 import type { Pair, Skip } from './pairs.ts'
-import type { Consistency, Measure } from './rankings.ts'
+import type { Consistency, Measure, RankedResponse } from './rankings.ts'
 import type { ExternalReward } from './scores.ts'
 import { verdictsOf } from './verdicts.ts'
 import type { Verdict } from './verdicts.ts'
@@ -89,6 +89,24 @@ export function promptHistory(db: Database, promptId: string): PromptHistory {
     skips: all(db, promptSql.skips, { promptId }),
     verdicts: verdictsOf(db, promptId),
   }
+}
+
+/** One prompt's distinct responses as both judges of a set value them, as the stage `rank` stored them. */
+export function rankingsOfPrompt(db: Database, setId: string, promptId: string): { current?: RankedResponse[]; previous?: RankedResponse[] } {
+  const rows = all<{ judge: 'current' | 'previous'; rewards: string }>(db, 'SELECT judge, rewards FROM rankings WHERE set_id = @setId AND prompt_id = @promptId', { setId, promptId })
+  return Object.fromEntries(rows.map(({ judge, rewards }) => [judge, JSON.parse(rewards) as RankedResponse[]]))
+}
+
+/** Where a prompt's label stands among those of a decision that are trained on, in the order training reads them (by prompt). */
+export function labelPlace(db: Database, gateId: string, promptId: string): { index: number; of: number } {
+  return get(db, labelPlaceSql, { gateId, promptId })!
+}
+
+const labelPlaceSql = `SELECT count(*) FILTER (WHERE prompt_id < @promptId) AS "index", count(*) AS "of" FROM labels WHERE gate_id = @gateId AND source <> 'dropped'`
+
+/** Optimiser steps of a stage that are committed. */
+export function stepsTaken(db: Database, stageId: string): number {
+  return get<{ steps: number }>(db, 'SELECT coalesce(max(step), 0) AS steps FROM training_steps WHERE stage_id = @stageId', { stageId })!.steps
 }
 
 const promptSql = {

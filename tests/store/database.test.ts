@@ -30,7 +30,7 @@ test('a fresh database has this version, durable settings and only STRICT tables
   expect(db.pragma('synchronous', { simple: true })).toBe(2) // FULL
   expect(db.pragma('foreign_keys', { simple: true })).toBe(1)
   expect(db.pragma('busy_timeout', { simple: true })).toBe(5000)
-  const tables = all<{ name: string; strict: number }>(db, "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'")
+  const tables = all<{ name: string; strict: number }>(db, "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'")
   expect(tables.length).toBeGreaterThan(15)
   expect(tables.filter(({ strict }) => strict === 0)).toEqual([])
   expect(existsSync(backupOf(db.name, 0))).toBe(false)

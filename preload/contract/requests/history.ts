@@ -54,6 +54,7 @@ export const PromptHistoryView = z.strictObject({
   /** For the bump chart: every iteration's distinct responses under every model that scored them all, in order M0, M1, … */
   rankings: z.array(z.strictObject({ iterationId: Id, t: count, responseIds: z.array(Id), judges: z.array(JudgeRanking) })),
   consistencies: z.array(z.strictObject({ setId: Id, iterationId: Id, statistic: Statistic, agreement: z.number().nullable(), consistency: fraction.nullable(), nullReason: NullReason.nullable(), flipped: z.boolean() })),
+  /** One for each iteration that trains, or would train, on the pair: a branch may share its origin's. */
   pairs: z.array(z.strictObject({
     setId: Id,
     iterationId: Id,
@@ -61,9 +62,9 @@ export const PromptHistoryView = z.strictObject({
     rejectedId: Id,
     margin: z.number(),
     consistency: fraction,
-    /** Who the label that trains comes from: the judge, a person's verdict, or nobody, because a verdict took the pair out. */
-    labelSource: z.enum(['judge', 'person', 'dropped']),
-    /** The optimiser steps, from 1, whose batch holds the pair, and how many steps are committed; null until training has begun. */
+    /** As the decision at the gate left it; null before. 'dropped' = taken out by a verdict or a bound. */
+    label: z.strictObject({ source: z.enum(['judge', 'person', 'dropped']), chosenId: Id, rejectedId: Id, consistency: fraction.nullable() }).nullable(),
+    /** The optimiser steps, from 1, whose batch holds the pair, and how many steps are committed; null before training, and where it was dropped. */
     training: z.strictObject({ stageId: Id, steps: z.array(z.int().min(1)), taken: count }).nullable(),
   })),
   skips: z.array(z.strictObject({ setId: Id, iterationId: Id, reason: SkipReason })),
