@@ -25,11 +25,11 @@ type HumanRankingRow = Omit<HumanRanking, 'ordering'> & { ordering: string | nul
 
 /** The same request again (by its key) adds nothing. @throws SqliteError when the showing has a ranking that stands, or the session is closed */
 export function insertHumanRanking(db: Database, row: Omit<HumanRanking, 'id' | 'createdAt'>): void {
+  if (humanRankingByKey(db, row.idempotencyKey)) return // before the triggers see it
   run(
     db,
     `INSERT INTO human_rankings (audit_id, showing, prompt_id, ordering, undone_of, note, annotator, criterion, idempotency_key, elapsed_ms)
-     VALUES (@auditId, @showing, @promptId, @ordering, @undoneOf, @note, @annotator, @criterion, @idempotencyKey, @elapsedMs)
-     ON CONFLICT (idempotency_key) DO NOTHING`,
+     VALUES (@auditId, @showing, @promptId, @ordering, @undoneOf, @note, @annotator, @criterion, @idempotencyKey, @elapsedMs)`,
     { ...row, ordering: row.ordering && toJson(row.ordering) },
   )
 }
