@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
 import { scoringGraph } from '../../native-models/training/graphs.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
-import { runGraph } from '../run-graph.ts'
-import { type Row, Goldens, batchOf, goldenJson, goldenPath, loadModel, rowsOf } from './fixtures.ts'
+import { relativeError, runGraph } from '../run-graph.ts'
+import { type Row, Goldens, batchOf, expectClose, goldenJson, goldenPath, loadModel, rowsOf } from './fixtures.ts'
+import { logitsGraph } from './logits.ts'
 import { testParity } from './parity.ts'
 
 const names = readdirSync(goldenPath('families')).sort()
@@ -43,6 +44,21 @@ describe.each(names)('%s: a token’s log-probability is the same, bit for bit,'
     expect(await logpsIn(rows, { rows: 5, length: 48, positions: 64 })).toEqual(logps)
     expect((await Promise.all(rows.map((row) => logpsIn([row])))).flat()).toEqual(logps)
   })
+})
+
+// Rotations are relative: tokens before all windows only move the rest along. With 300 tokens queries come in three blocks.
+it.each(['mistral-window', 'phi3-window'])('%s: what lies before all windows does not matter, in any block of queries', async (name) => {
+  const { spec, weights } = loadModel(goldenPath(`families/${name}`))
+  const tokens = Array.from({ length: 300 }, (_, t) => 3 + ((t * 37) % 93))
+  const { config: { layers, windows, vocabSize } } = spec
+  const reach = layers * (windows[0]! - 1)
+  const whole = (await runGraph(logitsGraph(spec, 1, tokens.length), { ...weights, tokens }))['logits'] as Float32Array
+  for (const end of [100, 128, 200, 257, 300]) {
+    const alone = (await runGraph(logitsGraph(spec, 1, reach + 8), { ...weights, tokens: tokens.slice(end - reach - 8, end) }))['logits'] as Float32Array
+    expectClose(whole.slice((end - 8) * vocabSize, end * vocabSize), alone.slice(-8 * vocabSize), 1e-4, `${name}, the 8 tokens before ${end}`)
+    const cut = (await runGraph(logitsGraph(spec, 1, reach), { ...weights, tokens: tokens.slice(end - reach, end) }))['logits'] as Float32Array
+    expect(relativeError(cut.slice(-vocabSize), alone.slice(-vocabSize)), 'one token less is seen').toBeGreaterThan(1e-4)
+  }
 })
 
 // ── decoding ───────────────────────────────────────────────────────────────────────────────────────────────────────
