@@ -11,7 +11,7 @@ app.enableSandbox() // every renderer, whatever its window asks for
 for (const errand of ['disable-background-networking', 'disable-component-update', 'no-pings']) app.commandLine.appendSwitch(errand)
 
 if (app.requestSingleInstanceLock()) {
-  const { values } = parseArgs({ options: { projects: { type: 'string' } }, strict: false })
+  const { values } = parseArgs({ args: process.argv.slice(1), options: { projects: { type: 'string' } }, strict: false })
   // Not awaited: the app is ready only after this module has run to its end.
   openElectronHost(typeof values.projects === 'string' ? { projects: resolve(values.projects) } : {}).catch((error: unknown) => {
     dialog.showErrorBox('Creamery could not start', error instanceof Error ? error.message : String(error))

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -31,14 +31,14 @@ export async function buildWhereStale(terminal: Pick<Terminal, 'note'>, what: ke
 async function build(what: keyof typeof bundles): Promise<void> {
   const beside = `out/.build-${process.pid}`
   try {
-    await promisify(execFile)(process.execPath, [builder(), 'build', '--logLevel', 'warn'], { cwd: root, env: { ...process.env, NO_COLOR: '1', CREAMERY_OUT: beside, CREAMERY_BUILD: what } })
+    await promisify(execFile)(process.execPath, [builder(), 'build', '--logLevel', 'warn'], { cwd: root, env: { ...process.env, CREAMERY_OUT: beside, CREAMERY_BUILD: what } })
     for (const name of readdirSync(join(root, beside))) {
       const [fresh, old] = [join(root, beside, name), join(root, 'out', name)]
       if (existsSync(old)) renameSync(old, `${fresh}.old`)
       renameSync(fresh, old)
     }
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? error).trim()
+    const said = stripVTControlCharacters(String((error as { stderr?: unknown }).stderr ?? error)).trim()
     throw new AppError('internal', `The workbench could not be built (${said.split('\n').find((line) => /error|\[/i.test(line)) ?? said.slice(0, 200)}); "npm run build" shows all of it.`, error)
   } finally {
     rmSync(join(root, beside), { recursive: true, force: true })

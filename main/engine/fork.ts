@@ -26,7 +26,9 @@ export function forkEngine(entry: URL, env: Readonly<Record<string, string>>, li
   child.on('error', (error) => (failure ??= child.pid === undefined ? error : undefined))
   child.on('close', (code, signal) => listeners.onEnd(describeEnd(code, signal, failure)))
   return {
-    pid: child.pid,
+    get pid() {
+      return child.pid // Electron knows it a moment later
+    },
     send: (message) => void child.send(message, () => {}),
     kill: () => void child.kill('SIGKILL'),
   }

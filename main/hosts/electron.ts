@@ -8,6 +8,7 @@ import { Workbench } from '../ipc/workbench.ts'
 import { watchJobs } from './electron/attention.ts'
 import { openChannels } from './electron/channels.ts'
 import { startUtility } from './electron/children.ts'
+import { gpuName } from './electron/gpu.ts'
 import { guardContents, guardSession } from './electron/guards.ts'
 import { setMenu } from './electron/menu.ts'
 import { servePages } from './electron/pages.ts'
@@ -38,7 +39,7 @@ export async function openElectronHost({ projects = projectsFolder() }: Electron
     const { canceled, filePaths } = await (parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options))
     return canceled ? null : (filePaths[0] ?? null)
   }
-  const workbench = new Workbench({ version: creameryVersion, host: 'electron', projectsFolder: projects, stateFolder: state, roots: [], choose, log })
+  const workbench = new Workbench({ version: creameryVersion, host: 'electron', projectsFolder: projects, stateFolder: state, roots: [], choose, gpuName, log })
   const own = session.defaultSession
   servePages(own, builtPages)
   guardSession(own, log)

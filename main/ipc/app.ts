@@ -8,7 +8,8 @@ export const appHandlers: HandlersOf<'app'> = {
   'app/info': ({ options: { version, host }, shelf }) => ({ version, host, platform: `${process.platform}-${process.arch}`, threads: availableParallelism(), projectsFolder: shelf.folder }),
   'app/devices': (workbench, { again }) => {
     if (again || !workbench.devices) {
-      const devices = probeDevices().then((reports) => reports.map((report) => ({ ...report, details: { ...report.details } })))
+      const devices = Promise.all([probeDevices(), workbench.options.gpuName?.() ?? null]).then(([reports, gpu]) =>
+        reports.map((report) => ({ ...report, name: report.device === 'webgpu' ? (gpu ?? report.name) : report.name, details: { ...report.details } })))
       workbench.devices = devices
       devices.catch(() => { // a failed look is not remembered
         if (workbench.devices === devices) workbench.devices = null

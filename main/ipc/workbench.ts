@@ -31,6 +31,8 @@ export interface WorkbenchOptions {
   readonly roots: readonly string[]
   /** The system's dialog, where the host has one. @returns a path, or null when cancelled */
   readonly choose?: (what: 'folder' | 'file', title: string) => Promise<string | null>
+  /** The graphics adapter's name, where the host knows it: the engine does not. */
+  readonly gpuName?: () => Promise<string | null>
   readonly log: Log
 }
 

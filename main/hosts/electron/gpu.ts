@@ -1,9 +1,9 @@
 /** The name of the graphics adapter: ONNX Runtime's binding reports none, Chromium does. */
 import { app } from 'electron'
 
-/** @returns null where Chromium knows none, or only its software renderer */
+/** @returns null where Chromium knows none, cannot ask, or has only its software renderer */
 export async function gpuName(): Promise<string | null> {
-  return nameIn(await app.getGPUInfo('complete'))
+  return nameIn(await app.getGPUInfo('complete').catch(() => null))
 }
 
 /** "ANGLE (NVIDIA, NVIDIA GeForce RTX 3080 (0x00002206) Direct3D11 vs_5_0 ps_5_0, D3D11)" → "NVIDIA GeForce RTX 3080" */
