@@ -6,6 +6,7 @@ import type { ModelConfig } from './config.ts'
 import { encodeFloats, type FloatDtype } from './dtype.ts'
 import { listNames, ModelError, quote, showShape } from './error.ts'
 import { readJson, writeJson, type WrittenFile } from './files.ts'
+import { partOf, partsOfTarget } from './fused.ts'
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from './layout.ts'
 import { openSafetensors, writeSafetensors, type Safetensors, type TensorToWrite } from './safetensors.ts'
 import { linearModules } from './tensors.ts'
@@ -30,17 +31,19 @@ export function readAdapter(folder: string, base: ModelConfig): Adapter {
   const file = openSafetensors(join(folder, ADAPTER_WEIGHTS_FILE))
   try {
     const linears = linearModules(base)
-    checkNames(file, linears, config)
+    const places = new Map([...linears].map(([module, { out }]) => [module, placeOf(file, base, module, out)]))
+    checkNames(file, [...new Set([...places.values()].map((place) => place.module))], config)
     const modules = new Map<string, LoraFactors>()
     for (const [module, { inputs, out }] of linears) {
-      const [nameA, nameB] = tensorNames(module)
+      const place = places.get(module)!
+      const [nameA, nameB] = tensorNames(place.module)
       if (!file.tensors.has(nameA) && !file.tensors.has(nameB)) continue
       modules.set(module, {
         a: readFactor(file, nameA, [config.rank, inputs]),
-        b: readFactor(file, nameB, [out, config.rank]),
+        b: readFactor(file, nameB, [place.allRows, config.rank]).slice(place.firstRow * config.rank, (place.firstRow + out) * config.rank),
       })
     }
-    return { config, modules }
+    return { config: { ...config, targets: config.targets?.flatMap(partsOfTarget) ?? null }, modules }
   } finally {
     file.close()
   }
@@ -79,18 +82,29 @@ export async function writeAdapter(
   }
 }
 
-function checkNames(file: Safetensors, linears: ReadonlyMap<string, unknown>, { targets }: AdapterConfig): void {
-  const known = new Set([...linears.keys()].flatMap(tensorNames))
+/**
+ * The module under which an adapter of this file keeps a layer's factors: its own, or, where PEFT saw a fused projection
+ * (fused.ts), that one, whose A all parts share and whose B holds their rows.
+ */
+function placeOf(file: Safetensors, base: ModelConfig, module: string, out: number): { module: string; firstRow: number; allRows: number } {
+  const part = partOf(base, `${module}.weight`)
+  const fused = part?.fused.replace(/\.weight$/, '')
+  const isFused = fused !== undefined && [...file.tensors.keys()].some((name) => name.includes(`${fused.slice(fused.lastIndexOf('.'))}.lora_`))
+  return isFused ? { module: fused, firstRow: part!.firstRow, allRows: part!.allRows } : { module, firstRow: 0, allRows: out }
+}
+
+function checkNames(file: Safetensors, linears: readonly string[], { targets }: AdapterConfig): void {
+  const known = new Set(linears.flatMap(tensorNames))
   const unknown = [...file.tensors.keys()].filter((name) => !known.has(name))
   if (unknown.length > 0) {
     throw new ModelError(`${file.path} adapts what this base does not have or LoRA on linear layers does not cover (${listNames(unknown)}); choose the adapter's own base model.`)
   }
-  const endings = new Set([...linears.keys()].flatMap(endingsOf))
+  const endings = new Set(linears.flatMap(endingsOf))
   const unmatched = (targets ?? []).filter((target) => !endings.has(target))
   if (unmatched.length > 0) {
     throw new ModelError(`${file.path}: adapter_config.json targets modules that this base does not have (${listNames(unmatched)}); choose the adapter's own base model.`)
   }
-  const wanted = targets ? [...linears.keys()].filter(isTarget(targets)) : []
+  const wanted = targets ? linears.filter(isTarget(targets)) : []
   const absent = wanted.flatMap(tensorNames).filter((name) => !file.tensors.has(name))
   if (absent.length > 0) throw new ModelError(`${file.path} lacks ${absent.length} tensors (${listNames(absent)}); download the adapter again.`)
   if (file.tensors.size === 0) throw new ModelError(`${file.path} holds no tensor; export the adapter again.`)

@@ -33,6 +33,12 @@ export function partOf(config: ModelConfig, name: string): Part | null {
   return null
 }
 
+/** What a LoRA target that names a fused projection means here: its parts' names. */
+export function partsOfTarget(target: string): string[] {
+  const fused = Object.entries(FUSED).find(([path]) => target.endsWith(path.slice(path.indexOf('.') + 1)))
+  return fused ? fused[1].map((path) => path.slice(path.indexOf('.') + 1)) : [target]
+}
+
 /** The tensors as the family's own files hold them, in the same order; those of other families as they are. */
 export function fuse(config: ModelConfig, tensors: readonly TensorToWrite[]): TensorToWrite[] {
   const groups = Map.groupBy(tensors, ({ name }) => partOf(config, name)?.fused ?? name)

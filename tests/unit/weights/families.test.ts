@@ -1,7 +1,9 @@
 /** What the families' configs say in their several spellings, what a silent file means, and Phi-3's fused tensors. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readAdapter } from '../../../native-models/weights/adapter.ts'
 import { closeCheckpoint, openCheckpoint, readWeights, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
 import { type ModelConfig, parseConfig } from '../../../native-models/weights/config.ts'
 import { encodeFloats } from '../../../native-models/weights/dtype.ts'
@@ -9,7 +11,6 @@ import { ModelError } from '../../../native-models/weights/error.ts'
 import { inspectCheckpoint } from '../../../native-models/weights/inspect.ts'
 import { openSafetensors, writeSafetensors } from '../../../native-models/weights/safetensors.ts'
 import { expectedTensors } from '../../../native-models/weights/tensors.ts'
-import { writeFileSync } from 'node:fs'
 import { modelErrorOf, temporaryFolder, tinyTensors, TINY } from './fixtures.ts'
 
 const classes = { mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM', gemma2: 'Gemma2ForCausalLM', gemma3_text: 'Gemma3ForCausalLM', phi3: 'Phi3ForCausalLM' } as const
@@ -122,5 +123,27 @@ describe('Phi-3’s fused projections', () => {
 
   test('a part that is missing is a fault of the caller', async () => {
     await expect(writeCheckpoint(join(temporaryFolder(), 'model'), json, tensors.filter(({ name }) => !name.includes('k_proj')))).rejects.toThrow('qkv_proj.weight lacks parts')
+  })
+
+  test('a PEFT adapter on them is read apart: one A for all parts, each part its rows of B', async () => {
+    const folder = temporaryFolder()
+    const named = (module: string, inputs: number, out: number) => ['A', 'B'].map((side, i) => {
+      const shape = i === 0 ? [2, inputs] : [out, 2]
+      return { name: `base_model.model.${module}.lora_${side}.weight`, dtype: 'F32' as const, shape, data: Float32Array.from({ length: shape[0]! * shape[1]! }, (_, j) => j + i * 1000) }
+    })
+    const files = [0, 1].flatMap((layer) => [...named(`model.layers.${layer}.self_attn.qkv_proj`, 8, 16), ...named(`model.layers.${layer}.mlp.down_proj`, 6, 8)])
+    const write = (tensors: typeof files) => writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors)
+    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', task_type: 'CAUSAL_LM', r: 2, lora_alpha: 4, target_modules: ['qkv_proj', 'down_proj'] }))
+    await write(files)
+    const { config: { targets }, modules } = readAdapter(folder, config)
+    expect(targets).toEqual(['q_proj', 'k_proj', 'v_proj', 'down_proj'])
+    expect([...modules.keys()].filter((name) => name.includes('layers.1'))).toEqual(['q_proj', 'k_proj', 'v_proj'].map((name) => `model.layers.1.self_attn.${name}`).concat('model.layers.1.mlp.down_proj'))
+    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => modules.get(`model.layers.1.self_attn.${name}`)!)
+    expect([k!.a, v!.a]).toEqual([q!.a, q!.a])
+    expect([q!.b.length, k!.b.length, v!.b.length]).toEqual([16, 8, 8])
+    expect(Array.from([...q!.b, ...k!.b, ...v!.b])).toEqual(Array.from({ length: 32 }, (_, j) => j + 1000))
+
+    await write(files.filter(({ name }) => !name.includes('layers.1.self_attn')))
+    expect(modelErrorOf(() => readAdapter(folder, config)).message).toContain('lacks 2 tensors')
   })
 })
