@@ -52,7 +52,7 @@ describe('a configuration', () => {
 })
 
 describe('a preset', () => {
-  test.each(presets.filter((name) => name !== 'paper'))('%s is whole, and bundled', (preset) => {
+  test.each(presets.filter((name) => name === 'demo' || name === 'ci'))('%s is whole, and bundled', (preset) => {
     const config = loadConfig({ preset })
     expect(config.model).toBe(resolve(fromRoot('native-models/bundled/model')))
     expect(config.data.prompts.startsWith(fromRoot('native-models/bundled/data'))).toBe(true)
@@ -75,7 +75,7 @@ describe('a preset', () => {
 })
 
 describe('a configuration is refused in one sentence', () => {
-  test('when there is none', () => expect(refusal({})).toMatch(/^No configuration is given; name a preset \(demo, ci, paper\) or a file\.$/))
+  test('when there is none', () => expect(refusal({})).toMatch(/^No configuration is given; name a preset \(demo, ci, desktop, paper\) or a file\.$/))
 
   test.each([
     ['that is not there', '/nowhere/run.json', /^The configuration \/nowhere\/run\.json does not exist; check the path\.$/],

@@ -1,0 +1,69 @@
+/** A project that is being planned; kept by the browser, so a reload loses nothing. Files are named by main's handles. */
+import type { RunSettings, RunSources } from '../../preload/contract/requests/run.ts'
+
+export interface Picked {
+  readonly handle: string
+  readonly name: string
+}
+
+export interface Draft {
+  readonly name: string
+  readonly model: Picked | null
+  readonly sft: Picked | null
+  readonly prompts: Picked | null
+  readonly promptsLimit: number | null
+  readonly tasks: Picked | null
+  readonly preset: 'desktop' | 'demo' | 'paper'
+  /** Null until a preset was fetched. */
+  readonly settings: RunSettings | null
+}
+
+const empty: Draft = { name: '', model: null, sft: null, prompts: null, promptsLimit: null, tasks: null, preset: 'desktop', settings: null }
+const KEY = 'creamery-draft'
+
+function kept(): Draft {
+  try {
+    const value: unknown = JSON.parse(localStorage.getItem(KEY) ?? 'null')
+    return value !== null && typeof value === 'object' ? { ...empty, ...value } : empty
+  } catch {
+    return empty
+  }
+}
+
+class DraftStore {
+  #value = $state.raw<Draft>(kept())
+
+  get value(): Draft {
+    return this.#value
+  }
+
+  change(change: Partial<Draft>): void {
+    this.#value = { ...this.#value, ...change }
+    localStorage.setItem(KEY, JSON.stringify(this.#value))
+  }
+
+  /** Changes one group of the settings. */
+  set<Name extends keyof RunSettings>(name: Name, value: RunSettings[Name]): void {
+    if (this.#value.settings) this.change({ settings: { ...this.#value.settings, [name]: value } })
+  }
+
+  clear(): void {
+    this.#value = empty
+    localStorage.removeItem(KEY)
+  }
+
+  /** What the request wants; null while something is missing. */
+  get sources(): RunSources | null {
+    const { model, sft, prompts, promptsLimit, tasks } = this.#value
+    if (!model || !prompts) return null
+    return {
+      model: model.handle, sft: sft?.handle ?? null, prompts: prompts.handle, ...(promptsLimit !== null && { promptsLimit }),
+      evaluation: tasks ? [{ name: nameOf(tasks.name), file: tasks.handle }] : [],
+    }
+  }
+}
+
+/** A task's name from its file's: letters, digits, dashes. */
+export const nameOf = (file: string): string => file.replace(/\.[^.]+$/, '').replace(/[^\w-]+/g, '-').slice(0, 64) || 'tasks'
+
+export const draft = new DraftStore()
