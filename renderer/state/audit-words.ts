@@ -1,6 +1,6 @@
 /** What a spot-check's figures say, as sentences: findings for titles, and one line on how to read each figure. */
 import { assertNever } from '../../preload/contract/errors.ts'
-import type { AuditReport, Estimate, MeanTau, TrustReport } from '../../preload/contract/requests/audit-report.ts'
+import type { AuditReport, Estimate, TrustReport } from '../../preload/contract/requests/audit-report.ts'
 import type { AuditPreview, AuditProgress } from '../../preload/contract/requests/audit.ts'
 import type { EffectView, GateDecision } from '../../preload/contract/requests/gate.ts'
 import { counted, duration, percent, share, whole } from './words.ts'
@@ -9,7 +9,7 @@ import { counted, duration, percent, share, whole } from './words.ts'
 export const interval = ({ rate, low, high }: Pick<Estimate, 'rate' | 'low' | 'high'>): string => `${percent(rate, 0)} (${Math.round(100 * low)}–${percent(high, 0)})`
 
 /** '.41 (.12 to .70)'; below three prompts there is no interval. */
-export const tauInterval = ({ mean, low, high }: MeanTau): string => (low === null || high === null ? `${share(mean)} (too few for an interval)` : `${share(mean)} (${share(low)} to ${share(high)})`)
+export const tauInterval = ({ mean, low, high }: NonNullable<TrustReport['current']['tau']>): string => (low === null || high === null ? `${share(mean)} (too few for an interval)` : `${share(mean)} (${share(low)} to ${share(high)})`)
 
 /** 'pace 9 s a pair · ~5 min left' */
 export function paceOf({ judged, total, secondsPerPair }: AuditProgress, noun: string): string {

@@ -25,6 +25,7 @@ export class Sitting {
   /** What was answered last, while that is confirmed. */
   answer = $state.raw<Verdict | 'order' | 'undo' | null>(null)
   note = $state.raw('')
+  isNoting = $state.raw(false)
   order = $state.raw<Order>([])
   /** Why an answer is not with main yet; it is kept and sent again. */
   trouble = $state.raw<string | null>(null)
@@ -78,11 +79,7 @@ export class Sitting {
     if (this.phase !== 'open' || !this.progress.canUndo) return
     this.phase = 'answered'
     this.answer = 'undo'
-    const progress = await this.#insist('audit/undo', { key: newKey(), session: this.#session })
-    if (progress) {
-      this.progress = progress
-      this.#drafts.clear()
-    }
+    if (await this.#insist('audit/undo', { key: newKey(), session: this.#session })) this.#drafts.clear()
     await this.#next()
   }
 
@@ -120,7 +117,6 @@ export class Sitting {
     if (this.#isOver) return
     if (!progress) return this.#drafts.drop('unsent')
     this.#drafts.clear()
-    this.progress = progress
     this.#workbench.spoken = milestoneOf(progress) ?? this.#workbench.spoken
   }
 
@@ -132,6 +128,7 @@ export class Sitting {
     this.progress = next.progress
     this.item = next.pair ? { kind: 'pair', pair: next.pair } : next.ranking ? { kind: 'ranking', ranking: next.ranking } : { kind: 'end' }
     this.note = draft.note ?? next.note ?? ''
+    this.isNoting = draft.note !== undefined && draft.note !== (next.note ?? '') // it was being typed
     const responses = next.ranking?.responses.length ?? 0
     this.order = isOrderOf(draft.order, responses) ? draft.order : asShown(responses)
     this.#watch = new Stopwatch(draft.looked)
