@@ -12,7 +12,7 @@ export const statisticTerms: Readonly<Record<Statistic, Term>> = {
   'tau-b': { label: 'Kendall τ-b', hint: 'Pairs of responses in the same order minus pairs in the opposite order; ties are taken out of the count.' },
   'tau-a': { label: 'Kendall τ-a', hint: "The paper's formula: as τ-b, but a tie counts as half an agreement." },
   spearman: { label: 'Spearman ρ', hint: 'Correlation of the two lists of ranks: large moves weigh more.' },
-  toporder: { label: 'TopOrder', hint: '1 if both judges name the same best and the same worst response, otherwise 0.' },
+  toporder: { label: 'TopOrder', hint: '1 if both judges name the same best and the same worst response, otherwise −1 (C = 1 or 0).' },
 }
 
 export const methodTerms: Readonly<Record<Method, Term>> = {
