@@ -71,7 +71,6 @@ async function carryOut(context: RunContext, iteration: Iteration, row: StageRow
   const { id: stageId, stage } = row
   if (stage === 'export') throw new Error('no stage exports by itself')
   const began = performance.now()
-  context.emit({ kind: 'stage-started', iteration: iteration.t, stage, stageId, title: titleOf(stage, iteration) })
   const stageContext: StageContext = {
     ...context, run: runIn(db, iteration), iteration, stage, stageId,
     progress: (done, total, unit, metrics) => context.emit({ kind: 'progress', iteration: iteration.t, stage, done, total, unit, ...(metrics && { metrics }) }),
@@ -80,6 +79,7 @@ async function carryOut(context: RunContext, iteration: Iteration, row: StageRow
     const input = await inputHash(stageContext, iteration, stage)
     requireSameInput(stageContext, row, input)
     inTransaction(db, () => startStage(db, stageId, input))
+    context.emit({ kind: 'stage-started', iteration: iteration.t, stage, stageId, title: titleOf(stage, iteration) }) // whoever hears it finds the stage running
     context.signal.throwIfAborted()
     const summary = await survivingTheChildren(context, () => work[stage]({ ...stageContext, iteration: iterationOf(db, iteration.id)! }))
     inTransaction(db, () => { if (stageOf(db, stageId)!.status !== 'done') finishStage(db, stageId) })
