@@ -4,9 +4,9 @@ import { decideGate, viewEffect, viewGate } from '../pipeline/gate.ts'
 import { judgePair, judgeRanking, nextShown, noteShown, undoVerdict } from '../pipeline/judging.ts'
 import { type RankedIteration, rankedBy, rankedIteration } from '../pipeline/rank-view.ts'
 import { runIn } from '../pipeline/settings.ts'
-import { type Audit, asAudit, extendSession, type PairAudit, previewSession, progressOf, type RankingAudit, startAudit } from '../pipeline/spot-check.ts'
+import { type Audit, asAudit, extendSession, type PairAudit, previewSession, progressOf, type RankingAudit, sessionsOf, startAudit } from '../pipeline/spot-check.ts'
 import { newestClosed, reportOf, reviewPairs, trustOf } from '../pipeline/spot-check-report.ts'
-import { auditOf, auditsOf, closeAudit, criterionVersion } from '../store/audits.ts'
+import { auditOf, closeAudit, criterionVersion } from '../store/audits.ts'
 import { type Iteration, iterationOf, pathTo } from '../store/iterations.ts'
 import { rankingSetOf } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
@@ -30,7 +30,7 @@ export const auditHandlers: HandlersOf<'audit'> = {
   },
   'audit/sessions': (workbench, { iterationId }) => {
     const ranked = rankedIteration(workbench.project.db, workbench.iteration(iterationId))
-    return ranked ? auditsOf(workbench.project.db, ranked.set.id).reverse().map((row) => viewOf(workbench, iterationId, asAudit(row))) : []
+    return ranked ? sessionsOf(workbench.project.db, ranked).reverse().map((audit) => viewOf(workbench, iterationId, audit)) : []
   },
   'audit/next': (workbench, { session }) => {
     const { db } = workbench.project
@@ -118,7 +118,7 @@ const configIn = ({ project: { db } }: Workbench, iterationId: string) => runIn(
 function rateSoFar({ project: { db } }: Workbench, { id }: Iteration): AuditPreview['rate'] {
   for (const iteration of pathTo(db, id).reverse()) {
     const ranked = rankedIteration(db, iteration)
-    const session = ranked && newestClosed(db, ranked.set.id)
+    const session = ranked && newestClosed(db, ranked)
     const agreement = session && reportOf(db, session, ranked).agreement
     if (agreement) return { agreement: agreement.rate, from: iteration.id === id ? 'this iteration' : 'an earlier iteration' }
   }

@@ -2,7 +2,7 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Database } from '../store/database.ts'
 import { type Gate, gateOn, insertGate, labelCounts } from '../store/gates.ts'
-import { type Iteration, iterationOf } from '../store/iterations.ts'
+import type { Iteration } from '../store/iterations.ts'
 import { currentSetOf } from '../store/rankings.ts'
 import { type StageContext, configOf, dbOf } from './context.ts'
 import { labelRows } from './verdict-effects.ts'
@@ -22,9 +22,8 @@ export async function audit(context: StageContext): Promise<string> {
   return summary(db, insertGate(db, { iterationId: iteration.id, setId: set.id, choice: 'not-audited', ...none, idempotencyKey: `${iteration.id} ${set.id} not-audited` }, labels))
 }
 
-/** What was decided for an iteration as it is ranked now; a branch from `train` on shares its origin's decision. Null = nothing yet: training waits. */
-export function gateDecision(db: Database, { id, originId, originStage }: Iteration): Gate | null {
-  if (originId !== null && originStage === 'train') return gateDecision(db, iterationOf(db, originId)!)
+/** What was decided for an iteration as it is ranked now. Null = nothing yet: training waits. */
+export function gateDecision(db: Database, { id }: Pick<Iteration, 'id'>): Gate | null {
   const set = currentSetOf(db, id)
   return (set && gateOn(db, id, set.id)) ?? null
 }

@@ -3,7 +3,6 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { EffectView, GateChoice, GateDecision, GateView } from '../../preload/contract/requests/gate.ts'
 import { previewKept } from '../cream/gate.ts'
 import { type Bounds, countEffects, type Effect, isWithin } from '../cream/verdict-labels.ts'
-import { auditsOf } from '../store/audits.ts'
 import { type Database, inTransaction } from '../store/database.ts'
 import { type Gate, gateByKey, insertGate, labelCounts } from '../store/gates.ts'
 import type { Iteration } from '../store/iterations.ts'
@@ -13,7 +12,7 @@ import { hasBegun, stageOf } from '../store/stages.ts'
 import { gateDecision } from './audit.ts'
 import { reasonToStop } from './labels.ts'
 import type { RankedIteration } from './rank-view.ts'
-import { auditPairs } from './spot-check.ts'
+import { auditPairs, sessionsOf } from './spot-check.ts'
 import { decisionsIn, newestClosed, reportOf } from './spot-check-report.ts'
 import { type Labelling, labelPairs, labelRows, readEffects } from './verdict-effects.ts'
 
@@ -24,11 +23,11 @@ const mean = (values: readonly number[]): number | null => (values.length === 0 
 export function viewEffect(db: Database, labelling: Labelling, ranked: RankedIteration, choice: GateChoice, measureOnly: boolean): EffectView {
   const { set } = ranked
   const pairs = auditPairs(ranked)
-  refuse(openSession(db, set.id))
+  refuse(openSession(db, ranked))
   const rule = { keep: boundsOf(choice), measureOnly }
   const counts = countEffects(readEffects(db, set, rule))
   const { value, stopped } = reasonToStop(() => labelPairs(db, labelling, set, rule))
-  const session = newestClosed(db, set.id)
+  const session = newestClosed(db, ranked)
   return {
     counts,
     labels: countSources(counts),
@@ -49,11 +48,11 @@ function obstacle(db: Database, iteration: Iteration, ranked: RankedIteration | 
   if (iteration.originStage === 'train') return 'This branch shares the decision of the iteration it branched off; go back to the stage "audit" to decide anew.'
   const train = stageOf(db, stageId(iteration.id, 'train'))
   if (train && hasBegun(db, train)) return 'Training has begun with this decision; go back to the stage "audit" to decide anew.'
-  return openSession(db, ranked.set.id)
+  return openSession(db, ranked)
 }
 
-const openSession = (db: Database, setId: string): string | null =>
-  auditsOf(db, setId).some(({ closedAt }) => closedAt === null) ? 'A spot-check of this iteration is open; close it first, so that its verdicts count.' : null
+const openSession = (db: Database, ranked: RankedIteration): string | null =>
+  sessionsOf(db, ranked).some(({ closedAt }) => closedAt === null) ? 'A spot-check of this iteration is open; close it first, so that its verdicts count.' : null
 
 const refuse = (sentence: string | null): void => {
   if (sentence !== null) throw new AppError('bad-arguments', sentence)
@@ -81,7 +80,7 @@ export function decideGate(db: Database, labelling: Labelling, iteration: Iterat
     if (before) return before
     const { set } = ranked
     refuse(obstacle(db, iteration, ranked))
-    const session = newestClosed(db, set.id)
+    const session = newestClosed(db, ranked)
     if (choice.kind === 'passed' && !(session && reportOf(db, session, ranked).gate.state === 'passed')) {
       throw new AppError('bad-arguments', 'No spot-check of these pairs has passed the gate; audit more, keep only some of the pairs, sample new responses, or train anyway with a reason.')
     }

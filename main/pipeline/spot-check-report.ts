@@ -6,12 +6,11 @@ import { type Decision, decisionsOf, observe, type ShowingVerdict } from '../cre
 import { hastyMs, reportAudit } from '../cream/audit-report.ts'
 import { gateOf } from '../cream/gate.ts'
 import { humanTaus, reportTrust } from '../cream/human-ranking.ts'
-import { auditsOf } from '../store/audits.ts'
 import { promptHeadOf, responseTexts } from '../store/browse.ts'
 import type { Database } from '../store/database.ts'
 import { modelName } from './context.ts'
 import type { RankedIteration } from './rank-view.ts'
-import { type Audit, asAudit, auditPairs, type PairAudit, type RankingAudit, rankingsIn, verdictsIn } from './spot-check.ts'
+import { type Audit, auditPairs, type PairAudit, type RankingAudit, rankingsIn, sessionsOf, verdictsIn } from './spot-check.ts'
 import { readEffects } from './verdict-effects.ts'
 
 /** @throws AppError 'bad-arguments' while the session is open: a figure that moves after a key tells the judge's choice */
@@ -20,8 +19,8 @@ function requireClosed({ closedAt }: Audit): void {
 }
 
 /** The newest session of pairs that was closed. */
-export function newestClosed(db: Database, setId: string): PairAudit | undefined {
-  return auditsOf(db, setId).map(asAudit).findLast((audit): audit is PairAudit => audit.mode === 'pairs' && audit.closedAt !== null)
+export function newestClosed(db: Database, ranked: RankedIteration): PairAudit | undefined {
+  return sessionsOf(db, ranked).findLast((audit): audit is PairAudit => audit.mode === 'pairs' && audit.closedAt !== null)
 }
 
 const showingVerdicts = (db: Database, audit: PairAudit): ShowingVerdict[] =>

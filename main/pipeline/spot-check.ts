@@ -1,13 +1,15 @@
 /** Spot-check sessions over a ranking set: previewed, drawn, gone on with in another one; how far they are. What is shown in them is in judging.ts. */
+import { createHash } from 'node:crypto'
 import { hashText, uniform } from '../../native-models/random.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { AuditMode, AuditPreview, AuditProgress } from '../../preload/contract/requests/audit.ts'
 import { type AuditPlan, extendAudit, planAudit } from '../cream/audit-plan.ts'
 import { previewAudit } from '../cream/audit-preview.ts'
+import { compareIds } from '../cream/rankings.ts'
 import { extendRankings, planRankings, type RankingPlan } from '../cream/ranking-plan.ts'
 import type { Random } from '../cream/shuffle.ts'
 import type { AuditPair } from '../cream/strata.ts'
-import { type Audit as StoredAudit, auditByKey, auditsOf, chainOf, closeAudit, insertAudit, standingVerdictsIn } from '../store/audits.ts'
+import { type Audit as StoredAudit, auditByKey, auditsOf, auditsOfRound, chainOf, closeAudit, insertAudit, standingVerdictsIn } from '../store/audits.ts'
 import { type Database, inTransaction } from '../store/database.ts'
 import { type HumanRanking, standingRankingsIn } from '../store/human-rankings.ts'
 import { auditId } from '../store/ids.ts'
@@ -15,8 +17,12 @@ import type { Run } from '../store/runs.ts'
 import type { Verdict } from '../store/verdicts.ts'
 import type { RankedIteration } from './rank-view.ts'
 
-export type PairAudit = StoredAudit<AuditPlan> & { mode: 'pairs' }
-export type RankingAudit = StoredAudit<RankingPlan> & { mode: 'rankings' }
+/** `drawnFrom` says what was there to draw from: a session holds for every ranking set that has the same. */
+interface Drawn {
+  readonly drawnFrom?: string
+}
+export type PairAudit = StoredAudit<AuditPlan & Drawn> & { mode: 'pairs' }
+export type RankingAudit = StoredAudit<RankingPlan & Drawn> & { mode: 'rankings' }
 export type Audit = PairAudit | RankingAudit
 
 /** The plan in a row is of its mode: only this file writes it. */
@@ -44,6 +50,26 @@ export function auditPairs({ prompts, outcomes }: RankedIteration): AuditPair[] 
 
 const orderable = ({ prompts }: RankedIteration) => prompts.map(({ promptId: id, responses }) => ({ id, responseIds: responses.map((response) => response.id) }))
 
+const fingerprints = new WeakMap<object, string>()
+
+/** Of the pairs, or of the responses as both judges value them: a branch that has the same ones shares the sessions on them. */
+function fingerprint({ prompts, outcomes }: RankedIteration, mode: AuditMode): string {
+  const source = mode === 'pairs' ? (outcomes ?? prompts) : prompts
+  const known = fingerprints.get(source)
+  if (known !== undefined) return known
+  const content = mode === 'pairs'
+    ? [...(outcomes ?? [])].flatMap(([id, outcome]) => (outcome.kind === 'pair' ? [[id, outcome.chosenId, outcome.rejectedId] as const] : [])).sort(([a], [b]) => compareIds(a, b))
+    : prompts.map(({ promptId, responses, current, previous }) => [promptId, responses.map(({ id }) => id), current, previous])
+  const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex')
+  fingerprints.set(source, hash)
+  return hash
+}
+
+/** The sessions that hold for an iteration as it is ranked, those of other branches included, oldest first. */
+export function sessionsOf(db: Database, ranked: RankedIteration): Audit[] {
+  return auditsOfRound(db, ranked.set.iterationId).map(asAudit).filter(({ setId, mode, plan }) => setId === ranked.set.id || plan.drawnFrom === fingerprint(ranked, mode))
+}
+
 /** Draws of one session, apart from every other's. */
 const randomOf = ({ seed }: Run, id: string): Random => (...draw) => uniform(seed, hashText(id), ...draw)
 const nextId = (db: Database, setId: string): string => auditId(setId, auditsOf(db, setId).length + 1)
@@ -69,7 +95,7 @@ export function startAudit(db: Database, run: Run, ranked: RankedIteration, { ke
     const id = nextId(db, setId)
     const random = randomOf(run, id)
     const plan = mode === 'pairs' ? planAudit(auditPairs(ranked), { size, random }) : planRankings(orderable(ranked), { size, random })
-    insertAudit(db, { id, setId, mode, continuesId: null, plan, annotator, criterion, line, idempotencyKey: key })
+    insertAudit(db, { id, setId, mode, continuesId: null, plan: { ...plan, drawnFrom: fingerprint(ranked, mode) }, annotator, criterion, line, idempotencyKey: key })
     return asAudit(auditByKey(db, key)!)
   })
 }

@@ -49,6 +49,16 @@ export function auditsOf<Plan>(db: Database, setId: string): Audit<Plan>[] {
   return all<AuditRow>(db, 'SELECT * FROM audits WHERE set_id = @setId ORDER BY started_at, id', { setId }).map((row) => fromRow<Plan>(row))
 }
 
+/** Over every branch of an iteration: those on the sets of all that have its t, oldest first. */
+export function auditsOfRound<Plan>(db: Database, iterationId: string): Audit<Plan>[] {
+  return all<AuditRow>(db, auditsOfRoundSql, { iterationId }).map((row) => fromRow<Plan>(row))
+}
+
+const auditsOfRoundSql = `
+  SELECT a.* FROM iterations here JOIN iterations i ON i.run_id = here.run_id AND i.t = here.t
+  JOIN ranking_sets s ON s.iteration_id = i.id JOIN audits a ON a.set_id = s.id
+  WHERE here.id = @iterationId ORDER BY a.rowid`
+
 /** Closes it, once; closing again changes nothing. */
 export function closeAudit(db: Database, id: string): void {
   run(db, "UPDATE audits SET closed_at = strftime('%Y-%m-%dT%H:%M:%fZ') WHERE id = @id AND closed_at IS NULL", { id })

@@ -2,11 +2,13 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { decideGate } from '../../main/pipeline/gate.ts'
+import { gateDecision } from '../../main/pipeline/audit.ts'
+import { goBack } from '../../main/pipeline/branch.ts'
+import { decideGate, viewEffect, viewGate } from '../../main/pipeline/gate.ts'
 import { judgePair, nextShown } from '../../main/pipeline/judging.ts'
 import { rankedIteration } from '../../main/pipeline/rank-view.ts'
 import { soleRun } from '../../main/pipeline/session.ts'
-import { type PairAudit, startAudit } from '../../main/pipeline/spot-check.ts'
+import { type PairAudit, sessionsOf, startAudit } from '../../main/pipeline/spot-check.ts'
 import { auditOf, closeAudit } from '../../main/store/audits.ts'
 import { gateOn, labelCounts, labelsOf } from '../../main/store/gates.ts'
 import { iterationOf } from '../../main/store/iterations.ts'
@@ -104,4 +106,22 @@ describe('a run with a person at the gate', () => {
     expect(adapters.length).toBeGreaterThan(0)
     for (const path of adapters) expect(killed.files[path], path).toBe(whole.files[path])
   }, 300_000)
+
+  test('in a branch, sessions and verdicts on the same pairs hold, and are decided on anew', () => {
+    inProject('swapped', ({ db }) => {
+      const origin = iterationOf(db, iterationId)!
+      const branch = goBack(db, origin, 'audit', {})
+      expect(branch).toMatchObject({ originId: iterationId, originStage: 'audit' })
+      const ranked = rankedIteration(db, branch)!
+      expect(gateDecision(db, branch)).toBeNull()
+      expect(viewGate(db, branch, ranked)).toMatchObject({ waiting: true, decision: null, fixed: null })
+      expect(sessionsOf(db, ranked).map(({ id }) => id)).toEqual([`${origin.setId}.audit1`])
+      const labelling = soleRun({ db } as Project).config
+      expect(viewEffect(db, labelling, ranked, { kind: 'skip' }, false).labels).toEqual({ judge: 0, person: pairs, dropped: 0 })
+      const decided = decideGate(db, labelling, branch, ranked, { key: 'decide-branch', choice: { kind: 'skip' }, measureOnly: true })
+      expect(decided).toMatchObject({ id: `${branch.id}.gate1`, auditId: `${origin.setId}.audit1` })
+      expect(labelCounts(db, decided.id)).toEqual({ judge: pairs, person: 0, dropped: 0 })
+      expect(gateDecision(db, origin)).toMatchObject({ choice: 'train-anyway' })
+    })
+  })
 })
