@@ -1,6 +1,7 @@
 /** Builds what is older than its sources: a checkout is started without a thought of building it first. */
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { watch } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +26,17 @@ export async function buildWhereStale(terminal: Pick<Terminal, 'note'>, what: ke
   const started = performance.now()
   await build(what)
   terminal.note(`Built ${what === 'all' ? 'the workbench' : "the workbench's pages"} in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
+}
+
+/** Builds the pages again whenever one of their sources changes, until it is stopped; a fault is told and waited out. */
+export async function keepBuilt(terminal: Pick<Terminal, 'note'>, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const _ of watch(join(root, 'renderer'), { recursive: true, signal })) {
+      await buildWhereStale(terminal, 'renderer').catch((error: unknown) => terminal.note(error instanceof Error ? error.message : String(error)))
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
 }
 
 /** A build beside the old one takes its place at the end: whoever serves out/ meanwhile finds every file. */

@@ -39,7 +39,7 @@ export async function openElectronHost({ projects = projectsFolder() }: Electron
     const { canceled, filePaths } = await (parent ? dialog.showOpenDialog(parent, options) : dialog.showOpenDialog(options))
     return canceled ? null : (filePaths[0] ?? null)
   }
-  const workbench = new Workbench({ version: creameryVersion, host: 'electron', projectsFolder: projects, stateFolder: state, roots: [], choose, gpuName, log })
+  const workbench = new Workbench({ version: creameryVersion, host: 'electron', projectsFolder: projects, stateFolder: state, roots: [], choose, gpuName: () => gpuName(app), log })
   const own = session.defaultSession
   servePages(own, builtPages)
   guardSession(own, log)

@@ -2,6 +2,7 @@
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { constants, runInThisContext } from 'node:vm'
 import type { EventMessage } from '../../preload/contract/events.ts'
 import type { Bridge, Params, RequestName, Result } from '../../preload/contract/requests.ts'
 import { temporaryFolder } from '../temporary.ts'
@@ -98,4 +99,4 @@ export async function startApp(prepare: (electron: Electron) => void = () => {})
 }
 
 /** Past the test runner's own loader. */
-const nativeImport = new Function('url', 'return import(url)') as (url: string) => Promise<unknown>
+const nativeImport = runInThisContext('(url) => import(url)', { importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }) as (url: string) => Promise<unknown>

@@ -1,8 +1,8 @@
 /** The name of the graphics adapter: ONNX Runtime's binding reports none, Chromium does. */
-import { app } from 'electron'
+import type { App } from 'electron'
 
 /** @returns null where Chromium knows none, cannot ask, or has only its software renderer */
-export async function gpuName(): Promise<string | null> {
+export async function gpuName(app: Pick<App, 'getGPUInfo'>): Promise<string | null> {
   return nameIn(await app.getGPUInfo('complete').catch(() => null))
 }
 
@@ -11,7 +11,7 @@ export function nameIn(info: unknown): string | null {
   const { auxAttributes } = (info ?? {}) as { auxAttributes?: { glRenderer?: unknown } }
   const renderer = auxAttributes?.glRenderer
   if (typeof renderer !== 'string' || /swiftshader|llvmpipe|software/i.test(renderer)) return null
-  const inner = /^ANGLE \(([^,]*), (.*), [^,]*\)$/.exec(renderer)?.[2] ?? renderer
-  const name = inner.replace(/^(Vulkan|OpenGL)[\w .]*\((.*)\)$/, '$2').replace(/^ANGLE Metal Renderer: /, '').replace(/ ?\(0x[\da-f]+\)/i, '').replace(/ (Direct3D|OpenGL|vs_).*$/, '').trim()
+  const adapter = /^ANGLE \([^,]*, (.*), [^,]*\)$/.exec(renderer)?.[1] ?? renderer
+  const name = adapter.replace(/^Vulkan [\d.]+ \((.*)\)$/, '$1').replace(/^ANGLE Metal Renderer: /, '').replace(/ \(0x[\da-f]+\)/i, '').replace(/ (Direct3D|OpenGL).*$/, '').replace(/\/PCIe?\b.*$/, '').trim()
   return name === '' ? null : name.slice(0, 100)
 }

@@ -125,7 +125,7 @@ export class WebContents extends EventEmitter {
       throw new Error(`module not found: ${name}`)
     }
     // A context of its own: no process, no module loader, none of Node's globals.
-    const context = createContext({ Map, Promise, console, setTimeout, clearTimeout, queueMicrotask })
+    const context = createContext({ console, setTimeout, clearTimeout, queueMicrotask })
     compileFunction(readFileSync(preload, 'utf8'), ['require', 'module', 'exports'], { filename: preload, parsingContext: context })(require, { exports: {} }, {})
   }
 }

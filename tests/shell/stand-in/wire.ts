@@ -1,4 +1,5 @@
 /** What Electron does to values on their way between processes and worlds. */
+import { types } from 'node:util'
 
 /** Between processes: a structured clone. Functions, symbols and class instances' methods do not survive. @throws Error */
 export function overIpc<Value>(value: Value): Value {
@@ -21,8 +22,8 @@ export function overBridge(value: unknown): unknown {
     }
   }
   if (typeof value !== 'object' || value === null || value instanceof Blob) return value
-  if (value instanceof Promise) return value.then(overBridge, (error: unknown) => Promise.reject(new Error(error instanceof Error ? error.message : String(error))))
+  if (types.isPromise(value)) return Promise.resolve(value).then(overBridge, (error: unknown) => Promise.reject(new Error(error instanceof Error ? error.message : String(error))))
   if (Array.isArray(value)) return value.map(overBridge)
-  if (value instanceof Date || ArrayBuffer.isView(value)) return structuredClone(value)
+  if (types.isDate(value) || ArrayBuffer.isView(value)) return structuredClone(value)
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, overBridge(inner)]))
 }
