@@ -52,7 +52,7 @@ export class App extends EventEmitter {
     this.emit('before-quit', event)
     if (event.defaultPrevented) return
     this.#quitting = true
-    for (const window of [...this.#electron.windows]) window.close()
+    for (const window of this.#electron.windows.slice()) window.close() // closed ones leave the list
     this.#quitting = false
     if (this.#electron.windows.length > 0) return
     this.exit(0)
