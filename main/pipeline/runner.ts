@@ -5,12 +5,11 @@
 import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { type Database, inTransaction } from '../store/database.ts'
-import { gateOn } from '../store/gates.ts'
 import { type Iteration, activeIteration, iterationOf, pathTo } from '../store/iterations.ts'
 import { sweepOrphans } from '../store/project.ts'
 import { runOf } from '../store/runs.ts'
 import { failStage, finishStage, markStage, stageOf, stagesOf, startStage, type StageRow } from '../store/stages.ts'
-import { audit } from './audit.ts'
+import { audit, gateDecision } from './audit.ts'
 import { type RunContext, type StageContext, dbOf } from './context.ts'
 import { evaluate } from './evaluate.ts'
 import { inputHash, requireSameInput } from './inputs.ts'
@@ -45,11 +44,11 @@ export async function carryOn(context: RunContext, { until, gate = 'configured' 
   return 'finished'
 }
 
-/** Nobody has decided yet whether these pairs are trained on, or decided to sample anew instead. */
-export function waitsForPerson(db: Database, { id, setId }: Pick<Iteration, 'id' | 'setId'>, stage: Stage): boolean {
+/** Nobody has decided yet whether these pairs are trained on, or the decision was to sample anew instead. */
+export function waitsForPerson(db: Database, iteration: Pick<Iteration, 'id'>, stage: Stage): boolean {
   if (stage !== 'audit') return false
-  const decision = setId === null ? undefined : gateOn(db, id, setId)
-  return decision === undefined || decision.choice === 'resample'
+  const decision = gateDecision(db, iteration)
+  return decision === null || decision.choice === 'resample'
 }
 
 /** The first unfinished stage of the active path; plans the next round when the last one is done and the run wants more. */

@@ -52,7 +52,7 @@ describe('the demo, from a click to the ranking', () => {
     const { iterations, next, job, rounds, command } = await page.ask('run/status', {})
     expect(rounds).toBe(2)
     expect(iterations.map(({ t, policy, stages }) => [t, policy, stages.map(({ stage, status }) => `${stage} ${status}`)])).toEqual([[0, 'M0', ['tune pending', 'evaluate pending']]])
-    expect({ next, job }).toEqual({ next: { t: 0, stage: 'tune', title: 'tuning M0 into M1 (SFT)' }, job: null })
+    expect({ next, job }).toEqual({ next: { iterationId: 'run1.i0', t: 0, stage: 'tune', title: 'tuning M0 into M1 (SFT)', waits: false }, job: null })
     expect(command).toBe(`creamery resume --project '${project.folder}'`)
     expect(await page.request('project/create', { name: 'My demo', from: { kind: 'preset', preset: 'ci' } })).toMatchObject({ ok: false, error: { code: 'bad-arguments' } })
   })
