@@ -20,7 +20,7 @@ interface Names {
 const titles: Readonly<Record<Stage, (names: Names) => string>> = {
   tune: ({ policy, produced }) => `tuning ${policy} into ${produced} (SFT)`,
   sample: ({ policy }) => `sampling responses from ${policy}`,
-  score: ({ policy, previous, base }) => `scoring under ${policy}, ${previous} and ${base}`,
+  score: ({ policy, previous, base }) => `scoring under ${previous === base ? policy : `${policy}, ${previous}`} and ${base}`,
   rank: ({ policy, previous }) => `ranking by ${policy} and ${previous}`,
   pair: () => 'choosing pairs',
   audit: () => 'spot-check',
