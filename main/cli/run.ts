@@ -6,6 +6,7 @@ import { loadConfig, type Preset, presets } from '../pipeline/config.ts'
 import { reportRun } from '../pipeline/report.ts'
 import { carryOn } from '../pipeline/runner.ts'
 import { withNewRun, withRun } from '../pipeline/session.ts'
+import { changeSettings } from '../pipeline/settings.ts'
 import { integer, oneOf } from './options.ts'
 import { printReport } from './report.ts'
 import type { AddCommand, Shell } from './shell.ts'
@@ -22,8 +23,10 @@ interface RunOptions {
   readonly threads?: number
   readonly until?: Stage
   readonly acceptReversed?: true
-  readonly gate?: 'require' | 'skip'
+  readonly gate?: (typeof gates)[number]
 }
+
+const gates = ['require', 'skip'] as const
 
 export const addRun: AddCommand = (program, act) => {
   program.command('run')
@@ -39,7 +42,7 @@ export const addRun: AddCommand = (program, act) => {
     .option('--threads <n>', 'CPU threads; 0 = all cores', integer('--threads', { min: 0, max: 1024 }))
     .option('--until <stage>', 'stop after this stage', oneOf('--until', Stage.options))
     .option('--accept-reversed', 'go on although the mean consistency is below 0.5')
-    .option('--gate <what>', 'require a person\'s spot-check before training, or skip it', oneOf('--gate', ['require', 'skip'] as const))
+    .option('--gate <what>', 'require a person\'s spot-check before training, or skip it', oneOf('--gate', gates))
     .action(act<RunOptions>(async (options, shell) => {
       const { project, preset, config: file, until, acceptReversed, model, method, iterations, seed, device, threads, gate } = options
       const config = loadConfig({ preset, file, overrides: { model, method, iterations, seed, device, threads, gate, consistency: { acceptReversed } } })
@@ -50,8 +53,12 @@ export const addRun: AddCommand = (program, act) => {
     .description('Carries the run of a project on from where it stands; the bytes are those of an uninterrupted run.')
     .requiredOption('--project <dir>', 'folder of the project')
     .option('--until <stage>', 'stop after this stage', oneOf('--until', Stage.options))
-    .action(act<{ project: string; until?: Stage }>(async ({ project, until }, shell) => {
-      await withRun(resolve(project), watching(shell), (context) => finish(context, shell, until))
+    .option('--gate <what>', 'from here on, require a person\'s spot-check before training, or skip it', oneOf('--gate', gates))
+    .action(act<{ project: string; until?: Stage; gate?: RunOptions['gate'] }>(async ({ project, until, gate }, shell) => {
+      await withRun(resolve(project), watching(shell), (context) => {
+        if (gate !== undefined) changeSettings(context.project.db, context.run, { gate })
+        return finish(context, shell, until)
+      })
     }))
 }
 

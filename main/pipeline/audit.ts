@@ -14,7 +14,7 @@ export async function audit(context: StageContext): Promise<string> {
   const decided = gateDecision(db, iteration)
   if (decided) return summary(db, requirePassage(decided))
   if (config.gate === 'require') {
-    throw new AppError('method-stopped', 'This run wants its pairs audited by a person before training; audit them in the workbench, or run with --gate skip (the model card then says "not audited").')
+    throw new AppError('method-stopped', 'This run wants its pairs audited by a person before training; audit them in the workbench, or go on with "resume --gate skip" (the model card then says "not audited").')
   }
   const set = currentSetOf(db, iteration.id)!
   const none = { minConsistency: null, minMargin: null, reason: null, measureOnly: false, auditId: null }

@@ -85,6 +85,7 @@ export function decideGate(db: Database, labelling: Labelling, iteration: Iterat
       throw new AppError('bad-arguments', 'No spot-check of these pairs has passed the gate; audit more, keep only some of the pairs, sample new responses, or train anyway with a reason.')
     }
     const { minConsistency = null, minMargin = null } = boundsOf(choice)
+    if (choice.kind === 'keep-only' && minConsistency === null && minMargin === null) throw new AppError('bad-arguments', 'Give the least C or the least margin of the pairs to keep.')
     const labels = choice.kind === 'resample' ? [] : labelRows(db, labelling, set, { keep: boundsOf(choice), measureOnly })
     if (choice.kind !== 'resample' && labels.every(({ source }) => source === 'dropped')) throw new AppError('bad-arguments', 'This leaves no pair to train on; lower the bounds, or sample new responses.')
     return insertGate(db, {

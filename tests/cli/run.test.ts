@@ -76,6 +76,8 @@ it('stops before training where a person is wanted at the gate', async () => {
   const { code, stderr } = await creamery(['run', '--project', project, '--preset', 'ci', '--iterations', '1', '--gate', 'require'])
   expect(code).toBe(2)
   expect(stderr).toMatch(/wants its pairs audited by a person before training/)
+  const events = await jsonLines<Event>(['resume', '--project', project, '--gate', 'skip', '--until', 'audit', '--json'])
+  expect(events.find((event) => event.kind === 'stage-done')).toMatchObject({ stage: 'audit', summary: 'not audited' })
 })
 
 it('evaluates the bundled model on its tasks', async () => {

@@ -124,6 +124,7 @@ describe('a spot-check of pairs and its gate', () => {
     expect((await page.ask('audit/report', { session: first })).gate.state).not.toBe('passed')
     expect(await refusal('audit/decide', { key: key(), iterationId, choice: { kind: 'passed' } })).toMatch(/No spot-check of these pairs has passed/)
     expect(await refusal('audit/decide', { key: key(), iterationId, choice: { kind: 'keep-only', minMargin: 9 }, measureOnly: true })).toMatch(/no pair to train on/)
+    expect(await refusal('audit/decide', { key: key(), iterationId, choice: { kind: 'keep-only' } })).toMatch(/Give the least C/)
     const decision = { key: 'decide-once', iterationId, choice: { kind: 'train-anyway', reason: 'a try' } } as const
     const view = await page.ask('audit/decide', decision)
     expect(view).toMatchObject({ waiting: false, decision: { id: `${iterationId}.gate1`, choice: { kind: 'train-anyway', reason: 'a try' }, session: first, labels: { judge: 51, person: 7, dropped: 2 } } })
