@@ -1,10 +1,7 @@
-import { alarmsOf } from '../pipeline/alarms.ts'
-import { iterationsOf } from '../store/iterations.ts'
+import { askAside } from '../pipeline/aside.ts'
 import type { HandlersOf } from './handler.ts'
 
 export const alarmHandlers: HandlersOf<'alarm'> = {
-  'alarm/list': (workbench, { iterationId }) => {
-    const { project: { db }, run } = workbench
-    return alarmsOf(db, iterationsOf(db, run.id), iterationId === undefined ? undefined : workbench.iteration(iterationId).id)
-  },
+  'alarm/list': (workbench, { iterationId }) =>
+    askAside(workbench.project.folder, 'alarmsOf', { runId: workbench.run.id, iterationId: iterationId === undefined ? undefined : workbench.iteration(iterationId).id }),
 }

@@ -1,6 +1,6 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import type { AnswerPage, AnswerPair, CurvePoint } from '../../preload/contract/requests/figures.ts'
-import { reportRun } from '../pipeline/report.ts'
+import { askAside } from '../pipeline/aside.ts'
 import { summariseTraining } from '../pipeline/training-summary.ts'
 import { type AnswerFilter, comparedAnswers, comparedTasks, countCompared } from '../store/evaluations.ts'
 import { modelsOf } from '../store/models.ts'
@@ -47,7 +47,7 @@ export const figureHandlers: HandlersOf<'training' | 'evaluation'> = {
     const total = { 'both-right': counts.bothRight, 'both-wrong': counts.bothWrong, gained: counts.gained, lost: counts.lost }
     return { rows, total: outcome ? total[outcome] : Object.values(total).reduce((sum, count) => sum + count, 0), counts, tasks: comparedTasks(db, filter.firstModelId, filter.secondModelId) }
   },
-  'evaluation/report': ({ project: { db }, run }) => reportRun(db, run.id).map(({ model, tasks, judged, path }) => ({ model, tasks, judged, isTrained: path !== null })),
+  'evaluation/report': ({ project: { folder }, run }) => askAside(folder, 'reportModels', { runId: run.id }),
 }
 
 function requireStage({ project: { db } }: Workbench, stageId: string): StageRow {

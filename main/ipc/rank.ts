@@ -1,6 +1,5 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import { askAside } from '../pipeline/aside.ts'
-import { biasOf } from '../pipeline/bias.ts'
 import { goBack } from '../pipeline/branch.ts'
 import { settingsOfChoice } from '../pipeline/rank-again.ts'
 import { listPrompts, rankedPromptView, rankingOfPrompt } from '../pipeline/rank-rows.ts'
@@ -31,7 +30,7 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
     setOf(workbench, iterationId)
     return askAside(workbench.project.folder, 'previewRanks', { iterationId, choice })
   },
-  'rank/bias': (workbench, { iterationId }) => biasOf(workbench.project.db, workbench.iteration(iterationId)),
+  'rank/bias': (workbench, { iterationId }) => askAside(workbench.project.folder, 'biasOf', { iterationId: workbench.iteration(iterationId).id }),
   'rank/apply': (workbench, { key, iterationId, choice }) => {
     const { db } = workbench.project
     const { iteration } = rankedOf(workbench, iterationId)

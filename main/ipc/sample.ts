@@ -1,19 +1,9 @@
-import { promptHeads, promptPage, responseTexts, sampleFigures } from '../store/browse.ts'
+import { askAside } from '../pipeline/aside.ts'
+import { promptPage, responseTexts } from '../store/browse.ts'
 import type { HandlersOf } from './handler.ts'
 
 export const sampleHandlers: HandlersOf<'sample'> = {
-  'sample/summary': (workbench, { iterationId }) => {
-    const { db } = workbench.project
-    const { runId, t } = workbench.iteration(iterationId)
-    const heads = promptHeads(db, runId, t)
-    const { responses, prompts: sampled, truncated, meanTokens, distinct, correct, known } = sampleFigures(db, iterationId)
-    return {
-      prompts: heads.length, sampled, responses, truncated, meanTokens,
-      meanDistinct: sampled === 0 ? null : distinct / sampled,
-      accuracy: known === 0 ? null : correct / known,
-      tasks: [...new Set(heads.flatMap(({ task }) => (task === null ? [] : [task])))].sort(),
-    }
-  },
+  'sample/summary': (workbench, { iterationId }) => askAside(workbench.project.folder, 'summariseSamples', { iterationId: workbench.iteration(iterationId).id }),
   'sample/list': (workbench, { iterationId, task = null, offset, limit }) => {
     const { db } = workbench.project
     const { runId, t } = workbench.iteration(iterationId)

@@ -1,14 +1,25 @@
 /** What takes too long for the loop that also answers everything else; each is answered from a connection that only reads. */
+import type { Alarm } from '../../preload/contract/requests/alarm.ts'
+import type { BiasView } from '../../preload/contract/requests/bias.ts'
+import type { ModelFigures } from '../../preload/contract/requests/figures.ts'
 import type { ComparedRun } from '../../preload/contract/requests/history.ts'
 import type { RankChoice, RankPreview } from '../../preload/contract/requests/rank.ts'
+import type { SampleSummary } from '../../preload/contract/requests/sample.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Database } from '../store/database.ts'
-import { iterationOf } from '../store/iterations.ts'
-import { type FlatSettings, figuresOfRun } from './compare-runs.ts'
+import { iterationOf, iterationsOf } from '../store/iterations.ts'
+import { alarmsOf } from './alarms.ts'
+import { biasOf } from './bias.ts'
+import { type FlatSettings, figuresOfRun, reportModels } from './compare-runs.ts'
 import { previewRanks, rankedIteration } from './rank-view.ts'
+import { summariseSamples } from './sample-summary.ts'
 import { runIn } from './settings.ts'
 
 interface Questions {
+  biasOf: { params: { iterationId: string }; result: BiasView | null }
+  alarmsOf: { params: { runId: string; iterationId?: string | undefined }; result: Alarm[] }
+  reportModels: { params: { runId: string }; result: ModelFigures[] }
+  summariseSamples: { params: { iterationId: string }; result: SampleSummary }
   previewRanks: { params: { iterationId: string; choice: RankChoice }; result: RankPreview }
   figuresOfRun: { params: Record<never, never>; result: { figures: Omit<ComparedRun, 'project' | 'name'>; settings: FlatSettings } }
 }
@@ -17,7 +28,7 @@ export type AsideParams<Name extends Question> = Questions[Name]['params']
 export type AsideResult<Name extends Question> = Questions[Name]['result']
 
 interface Answer<Name extends Question> {
-  readonly answer: (db: Database, params: AsideParams<Name>) => AsideResult<Name>
+  readonly answer: (db: Database, params: AsideParams<Name>) => AsideResult<Name> | Promise<AsideResult<Name>>
   /** The project stays open for the next question, with what was read of it. */
   readonly keepsOpen: boolean
 }
@@ -32,5 +43,9 @@ export const questions: { readonly [Name in Question]: Answer<Name> } = {
       return previewRanks(db, runIn(db, iteration), iteration, ranked, choice)
     },
   },
+  biasOf: { keepsOpen: true, answer: (db, { iterationId }) => biasOf(db, iterationOf(db, iterationId)!) },
+  alarmsOf: { keepsOpen: true, answer: (db, { runId, iterationId }) => alarmsOf(db, iterationsOf(db, runId), iterationId) },
+  reportModels: { keepsOpen: true, answer: (db, { runId }) => reportModels(db, runId) },
+  summariseSamples: { keepsOpen: true, answer: (db, { iterationId }) => summariseSamples(db, iterationOf(db, iterationId)!) },
   figuresOfRun: { keepsOpen: false, answer: (db) => figuresOfRun(db) },
 }

@@ -10,21 +10,23 @@ import { questions } from './aside-questions.ts'
 const port = parentPort!
 let open: { readonly folder: string; readonly db: Database } | null = null
 
-port.on('message', (message: ToAside) => {
-  if (message.kind === 'release') {
-    letGo()
-    Atomics.store(message.done, 0, 1)
-    Atomics.notify(message.done, 0)
-  } else port.postMessage(answer(message))
-})
+let before: Promise<void> = Promise.resolve()
+port.on('message', (message: ToAside) => void (before = before.then(() => attend(message)))) // one at a time, in order
 
-function answer({ id, folder, question, params }: Extract<ToAside, { kind: 'ask' }>): FromAside {
+async function attend(message: ToAside): Promise<void> {
+  if (message.kind === 'ask') return port.postMessage(await answer(message))
+  letGo()
+  Atomics.store(message.done, 0, 1)
+  Atomics.notify(message.done, 0)
+}
+
+async function answer({ id, folder, question, params }: Extract<ToAside, { kind: 'ask' }>): Promise<FromAside> {
   try {
     const { answer: give, keepsOpen } = questions[question] as { answer: (db: Database, params: unknown) => unknown; keepsOpen: boolean }
-    if (keepsOpen) return { id, value: give(keepOpen(folder), params) }
+    if (keepsOpen) return { id, value: await give(keepOpen(folder), params) }
     const db = openDatabase(join(folder, databaseName), { readOnly: true })
     try {
-      return { id, value: give(db, params) }
+      return { id, value: await give(db, params) }
     } finally {
       db.close()
     }

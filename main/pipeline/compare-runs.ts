@@ -1,5 +1,6 @@
 /** Runs side by side: what was set differently, and the figures that came of it. */
 import { basename } from 'node:path'
+import type { ModelFigures } from '../../preload/contract/requests/figures.ts'
 import type { ComparedRun, RoundFigures, RunComparison } from '../../preload/contract/requests/history.ts'
 import type { Database } from '../store/database.ts'
 import { modelName } from '../store/ids.ts'
@@ -22,9 +23,10 @@ export function figuresOfRun(db: Database): { figures: Omit<ComparedRun, 'projec
   if (!run) throw new AppError('bad-data', `${db.name} holds no run; choose another project to compare.`)
   const rounds = roundsOf(db, run)
   const inAll = iterationsOf(db, run.id).reduce((sum, { id }) => sum + secondsIn(db, id), 0)
-  const models = reportRun(db, run.id).map(({ model, tasks, judged, path }) => ({ model, tasks, judged, isTrained: path !== null }))
-  return { figures: { runId: run.id, models, rounds, seconds: inAll }, settings: flatSettings(run) }
+  return { figures: { runId: run.id, models: reportModels(db, run.id), rounds, seconds: inAll }, settings: flatSettings(run) }
 }
+
+export const reportModels = (db: Database, runId: string): ModelFigures[] => reportRun(db, runId).map(({ model, tasks, judged, path }) => ({ model, tasks, judged, isTrained: path !== null }))
 
 function roundsOf(db: Database, run: Run): RoundFigures[] {
   return iterationsOf(db, run.id).filter(({ t }) => t > 0).map((iteration) => {

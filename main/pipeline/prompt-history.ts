@@ -99,21 +99,20 @@ function trainingOf(db: Database, iteration: Iteration, { gateId, promptId }: La
   const stageId = idOfStage(iteration.id, 'train')
   if ((stageOf(db, stageId)?.startedAt ?? null) === null) return null
   const { index, of: examples } = labelPlace(db, gateId, promptId)
-  return { stageId, steps: stepsByExample(runIn(db, iteration), iteration, examples)[index]!, taken: stepsTaken(db, stageId) }
+  const steps = stepsOf(runIn(db, iteration), iteration, examples).flatMap((members, step) => (members.includes(index) ? [step + 1] : []))
+  return { stageId, steps, taken: stepsTaken(db, stageId) }
 }
 
 /** The last few plans: going from prompt to prompt asks for the same ones. */
 const plans = new Map<string, number[][]>()
 
-/** For every example the steps, from 1, whose batch holds it. */
-function stepsByExample(run: Run, iteration: Iteration, examples: number): number[][] {
+function stepsOf(run: Run, iteration: Iteration, examples: number): number[][] {
   const { dpo: hyper } = run.config
   const key = JSON.stringify([run.seed, run.id, iteration.t, examples, hyper.batchSize, hyper.epochs])
   const found = plans.get(key)
   if (found) return found
-  const uses = Array.from({ length: examples }, (): number[] => [])
-  planSteps({ run, iteration, stage: 'train' }, { examples, hyper }).forEach((members, step) => members.forEach((example) => uses[example]!.push(step + 1)))
+  const steps = planSteps({ run, iteration, stage: 'train' }, { examples, hyper })
   if (plans.size === 8) plans.delete(plans.keys().next().value!)
-  plans.set(key, uses)
-  return uses
+  plans.set(key, steps)
+  return steps
 }

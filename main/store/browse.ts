@@ -49,6 +49,14 @@ export function promptPage(db: Database, { runId, share, task, offset, limit }: 
   return { rows: rows.map(fromRow), total: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE ${filter}`, params)!.total }
 }
 
+/** How many prompts a share has, and of which tasks. */
+export function shareFigures(db: Database, runId: string, share: number): { prompts: number; tasks: string[] } {
+  return {
+    prompts: get<{ total: number }>(db, `SELECT count(*) AS total FROM prompts WHERE run_id = @runId AND ${inShare}`, { runId, share })!.total,
+    tasks: all<{ task: string }>(db, `SELECT DISTINCT task FROM prompts WHERE run_id = @runId AND ${inShare} AND task IS NOT NULL ORDER BY task`, { runId, share }).map(({ task }) => task),
+  }
+}
+
 /** Every task name among a run's prompts. */
 export function tasksOf(db: Database, runId: string): string[] {
   return all<{ task: string }>(db, 'SELECT DISTINCT task FROM prompts WHERE run_id = @runId AND task IS NOT NULL ORDER BY task', { runId }).map(({ task }) => task)

@@ -90,6 +90,12 @@ export async function measureProject(folder: string, { training = false, repeats
     await measure('sample/list', (i) => ask('sample/list', { iterationId, offset: 400 * i, limit: 100 }))
     await measure('sample/list, task', (i) => ask('sample/list', { iterationId, task: 'sum', offset: 100 * i, limit: 100 }))
     await measure('evaluation/report', () => ask('evaluation/report', {}), 5)
+    await measure('rank/bias', () => ask('rank/bias', { iterationId }), 3)
+    await measure('alarm/list', () => ask('alarm/list', {}), 3)
+    await measure('training/curve', () => ask('training/curve', { stageId: 'run1.i1.train' }))
+    await measure('audit/plan', () => ask('audit/plan', { iterationId, pairs: 20 }), 5)
+    await measure('audit/gate', () => ask('audit/gate', { iterationId }), 5)
+    await measure('audit/effect', () => ask('audit/effect', { iterationId }), 5)
     await measure('history/runs', () => ask('history/runs', { projects: [project] }), 5)
     return measured
   } finally {
