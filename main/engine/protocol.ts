@@ -27,6 +27,8 @@ export interface EngineCalls {
   memory: { params: Nothing; result: MemoryReport; event: never }
   /** How fast plain matrix products are: the ceiling of everything else. */
   gemm: { params: GemmParams; result: { gflops: number }; event: never }
+  /** How large the graphs of these shapes are; loads no weights. */
+  footprint: { params: FootprintParams; result: Footprint; event: never }
   /** Log-probabilities of completions under one or more models. */
   score: { params: ScoreParams; result: ScoreResult; event: never }
   /** Responses of one planned batch; events stream tokens as they come. */
@@ -57,6 +59,41 @@ export interface GemmParams extends Place {
   readonly k: number
   readonly n: number
   readonly repeats: number
+}
+
+export interface FootprintParams {
+  readonly folder: string
+  readonly tuning: Tuning
+  readonly device: Device
+  readonly scoring: readonly BatchShape[]
+  readonly training: readonly { readonly objective: TrainingParams['objective']; readonly shape: BatchShape }[]
+  readonly sampling: readonly SampleShape[]
+}
+
+/** Counts of elements, and the sizes of the asked-for graphs, aligned with the shapes. */
+export interface Footprint {
+  readonly parameters: number
+  readonly largestTensor: number
+  /** The output layer's, also where it is the embedding. */
+  readonly head: number
+  /** What training changes. */
+  readonly trainable: number
+  readonly layers: number
+  /** Elements of one layer's keys (or values) per position. */
+  readonly cacheWidth: number
+  /** The same of all heads' queries. */
+  readonly attentionWidth: number
+  /** Bytes that the sessions of training and scoring may hold together, as they count themselves. */
+  readonly sessionBudget: number
+  readonly scoring: readonly GraphSize[]
+  readonly training: readonly GraphSize[]
+  readonly sampling: readonly { readonly prefill: GraphSize; readonly decode: GraphSize }[]
+}
+
+export interface GraphSize {
+  readonly nodes: number
+  /** What a run needs beside its feeds. */
+  readonly activationBytes: number
 }
 
 /** A model on disk: a Hugging Face folder and perhaps a PEFT adapter folder on top. */

@@ -1,6 +1,7 @@
 /** The engine process: a table of what it answers. Started by host.ts, never imported. */
 import { probe, tryDevice } from './devices.ts'
 import { type Handlers, reportMemory, serve } from './dispatch.ts'
+import { footprint } from './footprint.ts'
 import { measureGemm } from './gemm.ts'
 import { sweepTemporaryFolders } from './merged.ts'
 import type { EngineCalls } from './protocol.ts'
@@ -21,6 +22,7 @@ export const handlers: Handlers<EngineCalls> = {
   tryDevice: ({ device }) => tryDevice(device),
   memory: reportMemory,
   gemm: measureGemm,
+  footprint,
   score,
   sample,
   endSampling: done(endSampling),

@@ -2,6 +2,7 @@
 import { alarmHandlers } from './alarm.ts'
 import { appHandlers } from './app.ts'
 import { auditHandlers } from './audit.ts'
+import { estimateHandlers } from './estimate.ts'
 import { figureHandlers } from './figures.ts'
 import type { Handlers } from './handler.ts'
 import { historyHandlers } from './history.ts'
@@ -21,5 +22,6 @@ export const handlers: Handlers = {
   ...auditHandlers,
   ...figureHandlers,
   ...alarmHandlers,
+  ...estimateHandlers,
   ...historyHandlers,
 }

@@ -2,8 +2,10 @@ import { basename, dirname } from 'node:path'
 import { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CheckedParams } from '../../preload/contract/requests.ts'
+import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import { type ConfigOverrides, loadConfig } from '../pipeline/config.ts'
-import { locateBase, withNewRun } from '../pipeline/session.ts'
+import { locateBase, locateFile } from '../pipeline/locate.ts'
+import { withNewRun } from '../pipeline/session.ts'
 import { settingsOf } from '../pipeline/settings.ts'
 import { type Project, openProject } from '../store/project.ts'
 import type { HandlersOf } from './handler.ts'
@@ -21,13 +23,8 @@ export const projectHandlers: HandlersOf<'project'> = {
     return workbench.openProject(folder)
   },
   'project/open': (workbench, { project }) => workbench.openProject(workbench.places.pathOf(project)),
-  'project/locate': async (workbench, { folder }) => {
-    workbench.requireIdleWriter()
-    await locateBase(workbench.project, workbench.run, workbench.places.pathOf(folder))
-    const project = workbench.current()!
-    workbench.events.publish({ kind: 'project-opened', project })
-    return project
-  },
+  'project/locate': (workbench, { folder }) => linking(workbench, () => locateBase(workbench.project.db, workbench.run, workbench.places.pathOf(folder))),
+  'project/locateFile': (workbench, { what, name, file }) => linking(workbench, () => locateFile(workbench.project.db, workbench.run, workbench.sandbox, { what, name, path: workbench.places.pathOf(file) })),
   'project/close': (workbench) => {
     workbench.closeProject()
     return {}
@@ -75,8 +72,17 @@ export const projectHandlers: HandlersOf<'project'> = {
   },
 }
 
+/** Something of the open project is linked anew. */
+async function linking(workbench: Workbench, link: () => Promise<void>): Promise<OpenedProject> {
+  workbench.requireIdleWriter()
+  await link()
+  const project = workbench.current()!
+  workbench.events.publish({ kind: 'project-opened', project })
+  return project
+}
+
 /** Names of files as handles become paths here, and nowhere else. */
-function configOf({ places }: Workbench, from: CheckedParams<'project/create'>['from']): RunConfig {
+export function configOf({ places }: Workbench, from: CheckedParams<'project/create'>['from']): RunConfig {
   switch (from.kind) {
     case 'preset': return loadConfig({ preset: from.preset, overrides: from.settings as ConfigOverrides | undefined })
     case 'file': return loadConfig({ file: places.pathOf(from.file) })

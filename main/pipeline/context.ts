@@ -48,7 +48,7 @@ export function placeOf({ run: { config } }: RunContext): Place {
 }
 
 /** Where the engine finds a model's weights. */
-export function modelRef({ project, run }: RunContext, modelId: string): ModelRef {
+export function modelRef({ project, run }: Pick<RunContext, 'project' | 'run'>, modelId: string): ModelRef {
   const model = requireModel(project.db, modelId)
   switch (model.kind) {
     case 'base': return { folder: run.basePath, adapter: null }

@@ -7,6 +7,7 @@ import { modelName, producedModelId } from '../store/ids.ts'
 import { type Iteration, activeIteration, iterationOf, iterationsOf, nextIterationId, pathTo } from '../store/iterations.ts'
 import { type Run, runOf } from '../store/runs.ts'
 import { type StageRow, secondsOf, stagesOf, stagesWithShared } from '../store/stages.ts'
+import { estimatedPrice } from './estimate/prices.ts'
 import { roundStages } from './plan-run.ts'
 import { waitsForPerson } from './runner.ts'
 import { changedSettings, runIn, settingsOf } from './settings.ts'
@@ -79,5 +80,5 @@ export function priceOf(db: Database, iteration: Iteration, stage: Stage, before
     if (seconds !== undefined && seconds !== null) return { seconds, basis: 'as in the round before' }
     parentId = parent.parentId
   }
-  return null
+  return estimatedPrice(db, iteration.t, stage)
 }

@@ -13,8 +13,8 @@ export const StageMemory = z.strictObject({ stage: Stage, bytes: count, parts: z
 export type StageMemory = z.infer<typeof StageMemory>
 
 export const StageTime = z.strictObject({
-  /** 0 = before the first round (SFT and the evaluation of M0 and M1); 1 = a round. */
-  t: z.int().min(0).max(1),
+  /** 0 = before the first round: SFT, and the evaluation of M0 and M1. */
+  t: count,
   stage: Stage,
   /** Null where a person decides how long it takes, or nothing was measured. */
   seconds: z.number().min(0).nullable(),
@@ -54,8 +54,9 @@ export const RunEstimate = z.strictObject({
     verdict: FitVerdict,
   }),
   time: z.strictObject({
-    /** All rounds together, without what a person does; null without a probe. */
+    /** Everything together, without what a person does; null without a probe. */
     totalSeconds: z.number().min(0).nullable(),
+    /** Of the last round. */
     perRoundSeconds: z.number().min(0).nullable(),
     stages: z.array(StageTime),
   }),

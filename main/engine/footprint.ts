@@ -1,0 +1,42 @@
+/** How large graphs are before anything runs: what memory estimates are made of. */
+import { totalmem } from 'node:os'
+import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
+import { activationBytes } from '../../native-models/onnx/memory.ts'
+import { type Graph, sizeOf } from '../../native-models/onnx/types.ts'
+import { scoringGraph, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
+import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
+import { expectedTensors } from '../../native-models/weights/tensors.ts'
+import { headChunkFor } from './graphs.ts'
+import { explained } from './models.ts'
+import type { Footprint, FootprintParams, GraphSize } from './protocol.ts'
+
+/** Reads a model's headers and builds the graphs of these shapes; loads no weights. */
+export function footprint({ folder, tuning, scoring, training, sampling, device }: FootprintParams): Promise<Footprint> {
+  return explained(() => {
+    const checkpoint = openCheckpoint(folder)
+    closeCheckpoint(checkpoint)
+    const { config } = checkpoint
+    const weights = expectedTensors(config)
+    const lora = tuning.kind === 'full' ? null : { r: tuning.r, alpha: tuning.alpha, targets: tuning.targets }
+    const spec = { config, weights, lora, headChunk: headChunkFor(config.vocabSize) }
+    const elements = weights.map(({ shape }) => sizeOf(shape))
+    return {
+      parameters: elements.reduce((sum, size) => sum + size, 0),
+      largestTensor: Math.max(...elements),
+      head: config.vocabSize * config.hiddenSize,
+      trainable: trainableTensors(spec).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+      layers: config.layers,
+      cacheWidth: config.kvHeads * config.headDim,
+      attentionWidth: config.heads * config.headDim,
+      sessionBudget: totalmem() / 4,
+      scoring: scoring.map((shape) => sizeOfGraph(scoringGraph(spec, shape))),
+      training: training.map(({ objective, shape }) => sizeOfGraph(trainingGraph(spec, objective, shape))),
+      sampling: sampling.map(({ rows, prompts, promptLength, capacity }) => ({
+        prefill: sizeOfGraph(prefillGraph(config, prompts, promptLength)),
+        decode: sizeOfGraph(decodeGraph(config, rows, capacity, device === 'cpu' ? 'rows' : 'whole')),
+      })),
+    }
+  })
+}
+
+const sizeOfGraph = (graph: Graph): GraphSize => ({ nodes: graph.nodes.length, activationBytes: activationBytes(graph) })

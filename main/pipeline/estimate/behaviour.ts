@@ -1,0 +1,72 @@
+/** How a model answers, as far as a probe saw it: how long, and how varied. */
+
+/** One sampled completion: its tokens, and whether it ended by itself within them. */
+export interface Observed {
+  readonly tokens: number
+  readonly ended: boolean
+}
+
+export interface Behaviour {
+  /** Probability that a response has more than s tokens, s = 0 … cut. */
+  readonly survival: readonly number[]
+  /** Probability that a token ends the response, beyond what was seen. */
+  readonly hazard: number
+  /** Share of the prompts with two different responses: only these make pairs. */
+  readonly distinct: number
+  /** Different responses to a prompt ÷ responses, on average. */
+  readonly variety: number
+}
+
+/** Kaplan–Meier up to the longest seen; beyond, ends come at their mean rate (with one end added to none: never 0). */
+export function behaviourOf(observed: readonly Observed[], { distinct, variety }: Pick<Behaviour, 'distinct' | 'variety'>): Behaviour {
+  const cut = Math.max(0, ...observed.map(({ tokens }) => tokens))
+  const survival = [1]
+  for (let s = 1; s <= cut; s++) {
+    const atRisk = observed.filter(({ tokens }) => tokens >= s).length
+    const ends = observed.filter(({ tokens, ended }) => tokens === s && ended).length
+    survival.push(survival[s - 1]! * (atRisk === 0 ? 0 : 1 - ends / atRisk))
+  }
+  const ends = observed.filter(({ ended }) => ended).length
+  const tokens = observed.reduce((sum, one) => sum + one.tokens, 0)
+  return { survival, hazard: tokens === 0 ? 0 : Math.max(0.5, ends) / tokens, distinct, variety }
+}
+
+/** Nothing is known: every response as long as it may be. */
+export const longest: Behaviour = { survival: [1], hazard: 0, distinct: 1, variety: 1 }
+
+/** P(more than s tokens), 0 from `most` on. */
+export function survivalAt({ survival, hazard }: Behaviour, s: number, most: number): number {
+  if (s >= most) return 0
+  return survival[s] ?? survival.at(-1)! * (1 - hazard) ** (s - survival.length + 1)
+}
+
+/** Mean tokens of a response, of at most `most`: Σ P(more than s). */
+export function meanTokens(behaviour: Behaviour, most: number): number {
+  let sum = 0
+  for (let s = 0; s < most; s++) sum += survivalAt(behaviour, s, most)
+  return sum
+}
+
+/** Mean number of decoding steps until the last of `rows` responses ends. */
+export function meanSteps(behaviour: Behaviour, rows: number, most: number): number {
+  let sum = 0
+  for (let s = 0; s < most; s++) sum += 1 - (1 - survivalAt(behaviour, s, most)) ** rows
+  return sum
+}
+
+/** `count` lengths as they would be drawn, spread evenly over the distribution and dealt in a mixed order; each at least 1. */
+export function spreadLengths(behaviour: Behaviour, count: number, most: number): number[] {
+  const quantiles: number[] = []
+  let s = 1
+  for (let i = 0; i < count; i++) {
+    const above = 1 - (i + 0.5) / count
+    while (s < most && survivalAt(behaviour, s, most) > above) s++
+    quantiles.push(s)
+  }
+  // The golden ratio's steps visit every place once when they are coprime to the count.
+  let step = Math.max(1, Math.round(count * 0.6180339887))
+  while (gcd(step, count) !== 1) step++
+  return Array.from({ length: count }, (_, i) => quantiles[(i * step) % count]!)
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))

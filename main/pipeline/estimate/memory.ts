@@ -1,0 +1,177 @@
+/** Memory of the engine's process, stage by stage, as sums that say how they were counted. */
+import type { Stage } from '../../../preload/contract/domain.ts'
+import type { EstimatePart, StageMemory } from '../../../preload/contract/requests/estimate.ts'
+import type { Device } from '../../../preload/contract/domain.ts'
+import type { BatchShape, Footprint, FootprintParams, GraphSize } from '../../engine/protocol.ts'
+import { type SamplingBatch, type WorkPlan, distinctShapes } from './plan.ts'
+import type { Workload } from './workload.ts'
+
+/** A session beside its arena, measured on onnxruntime-node 1.30: its own structures, and each node's. */
+const SESSION_BYTES = 2.5e6
+const NODE_BYTES = 8500
+/** What the engine's own bound counts a session as, beside its activations (main/engine/graphs.ts). */
+const COUNTED_SESSION = 32 * 2 ** 20
+/** Sessions that the sampler keeps (main/engine/sampler.ts), and slots by which its cache grows. */
+const SAMPLER_SESSIONS = 4
+const GROWTH = 64
+/** Graphs of one kind that are built to be sized; between them size goes with tokens. */
+const SIZED = 6
+
+interface Sized {
+  readonly bytes: number
+  readonly counted: number
+}
+
+/** Which graphs to size: the shapes of every kind, thinned out. */
+export function shapesToSize(work: Workload, plan: WorkPlan): FootprintParams {
+  const { config } = work
+  const { scoring, sft, dpo, sampling } = kindsOf(plan)
+  return {
+    folder: config.model, tuning: config.tuning, device: config.device,
+    scoring: thinned(scoring),
+    training: [...thinned(sft).map((shape) => ({ objective: { kind: 'sft' as const }, shape })), ...thinned(dpo).map((shape) => ({ objective: { kind: 'dpo' as const, beta: config.dpo.beta }, shape }))],
+    sampling: sampling.map(({ shape }) => shape),
+  }
+}
+
+function kindsOf({ tune, evaluate, rounds }: WorkPlan): { scoring: BatchShape[]; sft: BatchShape[]; dpo: BatchShape[]; sampling: SamplingBatch[] } {
+  const largest = (batches: readonly SamplingBatch[]): SamplingBatch[] => batches.toSorted((a, b) => b.shape.rows * b.shape.capacity - a.shape.rows * a.shape.capacity).slice(0, 1)
+  return {
+    scoring: distinctShapes(rounds.flatMap(({ score, reference }) => [...score, ...reference])),
+    sft: distinctShapes(tune.flat()),
+    dpo: distinctShapes(rounds.flatMap(({ train }) => train.flat())),
+    sampling: [...largest(rounds.flatMap(({ sample }) => sample)), ...largest(evaluate.greedy), ...largest(evaluate.sampled)],
+  }
+}
+
+const tokensOf = ({ rows, length }: BatchShape): number => rows * length
+
+function thinned(shapes: readonly BatchShape[]): BatchShape[] {
+  const sorted = shapes.toSorted((a, b) => tokensOf(a) - tokensOf(b) || a.positions - b.positions)
+  return Array.from({ length: Math.min(SIZED, sorted.length) }, (_, i) => sorted[Math.round((i * (sorted.length - 1)) / Math.max(1, Math.min(SIZED, sorted.length) - 1))]!)
+}
+
+/**
+ * ONNX Runtime's arena takes memory in blocks of 1, 2, 4, … MB and fills the last one in part; which parts of it are
+ * touched differs from run to run. So: half-way between what is needed and the blocks' sum.
+ */
+export function arenaBytes(needed: number): number {
+  let blocks = 2 ** 20
+  while (blocks < needed) blocks = 2 * blocks + 2 ** 20
+  return needed < 2 ** 20 ? needed : (needed + blocks) / 2
+}
+
+export const sessionBytes = ({ nodes, activationBytes }: GraphSize): number => SESSION_BYTES + NODE_BYTES * nodes + arenaBytes(activationBytes)
+
+/** Sizes of all shapes from those of some: linear in tokens between two sized ones. */
+function sizesOf(shapes: readonly BatchShape[], known: readonly BatchShape[], sizes: readonly GraphSize[]): Sized[] {
+  const points = known.map((shape, i) => ({ tokens: tokensOf(shape), ...sizes[i]! })).sort((a, b) => a.tokens - b.tokens)
+  return shapes.map((shape) => {
+    const above = points.find(({ tokens }) => tokens >= tokensOf(shape)) ?? points.at(-1)!
+    const below = points.findLast(({ tokens }) => tokens <= tokensOf(shape)) ?? points[0]!
+    const share = above.tokens === below.tokens ? 0 : (tokensOf(shape) - below.tokens) / (above.tokens - below.tokens)
+    const activationBytes = below.activationBytes + share * (above.activationBytes - below.activationBytes)
+    return { bytes: sessionBytes({ nodes: above.nodes, activationBytes }), counted: COUNTED_SESSION + activationBytes }
+  })
+}
+
+/** The most that sessions hold together, opened in this order: the longest unused go when the bound is reached. */
+export function heldBytes(sessions: readonly Sized[], bound: number): number {
+  const held: Sized[] = []
+  let most = 0
+  for (const session of sessions) {
+    while (held.length > 0 && held.reduce((sum, { counted }) => sum + counted, 0) + session.counted > bound) held.shift()
+    held.push(session)
+    most = Math.max(most, held.reduce((sum, { bytes }) => sum + bytes, 0))
+  }
+  return most
+}
+
+const millions = (count: number): string => `${(count / 1e6).toFixed(count < 1e7 ? 2 : 0)} M`
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`
+
+/** Every stage that computes. `runtimeBytes`: an engine that holds nothing. */
+export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams, size: Footprint, runtimeBytes: number): StageMemory[] {
+  const { config } = work
+  const { parameters, trainable, largestTensor, sessionBudget } = size
+  const isFull = config.tuning.kind === 'full'
+  const kinds = kindsOf(plan)
+  const bytesStored = work.storedBytes / parameters
+  const weights = 4 * parameters
+  const base: EstimatePart[] = [
+    { what: 'runtime', bytes: Math.round(runtimeBytes), formula: 'the engine with nothing loaded, measured' },
+    { what: 'weights', bytes: weights, formula: `${millions(parameters)} parameters × 4 B` },
+    // A tensor is read whole, then widened to float32; the bytes that were read go with the next collection.
+    ...(bytesStored < 3.5 ? [{ what: 'reading', bytes: Math.round(largestTensor * bytesStored), formula: `the largest tensor, ${millions(largestTensor)} × ${bytesStored.toFixed(0)} B` }] : []),
+  ]
+  const graphs = (what: string, held: number, count: number): EstimatePart => ({
+    what, bytes: Math.round(held),
+    formula: `${count} ${count === 1 ? 'shape' : 'shapes'}: activations and logits, the arena's doubling blocks half filled, ${SESSION_BYTES / 1e6} MB + ${NODE_BYTES / 1000} kB a node each; together within ${megabytes(sessionBudget)}`,
+  })
+  const training = (objective: 'sft' | 'dpo', shapes: readonly BatchShape[]): EstimatePart[] => {
+    const known = asked.training.flatMap((one, i) => (one.objective.kind === objective ? [{ shape: one.shape, size: size.training[i]! }] : []))
+    return [
+      { what: 'trained', bytes: 4 * trainable, formula: `${millions(trainable)} ${isFull ? 'weights' : 'adapter weights'} × 4 B` },
+      { what: 'moments', bytes: 8 * trainable, formula: `AdamW's two, ${millions(trainable)} × 8 B` },
+      { what: 'gradients', bytes: 4 * trainable, formula: `summed over a step, ${millions(trainable)} × 4 B` },
+      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size)), sessionBudget), shapes.length)]),
+    ]
+  }
+  const scoring = (shapes: readonly BatchShape[]): EstimatePart[] => {
+    // Each shape opens the base's graph and the adapted one's.
+    const sized = sizesOf(shapes, asked.scoring, size.scoring).flatMap((one) => (isFull ? [one] : [one, one]))
+    return [
+      isFull ? { what: 'judges', bytes: weights, formula: `a second model, ${millions(parameters)} × 4 B: judges take turns` } : { what: 'adapters', bytes: 8 * trainable, formula: `two judges' adapters, ${millions(trainable)} × 4 B each` },
+      ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget), sized.length)]),
+    ]
+  }
+  const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device)
+  const stage = (name: Stage, parts: readonly EstimatePart[]): StageMemory => ({ stage: name, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts: [...parts] })
+  const reference = distinctShapes(plan.rounds.flatMap((round) => round.reference))
+  const [scored, trained] = [stage('train', [...base, ...scoring(reference)]), stage('train', [...base, ...training('dpo', kinds.dpo)])]
+  const score = distinctShapes(plan.rounds.flatMap((round) => round.score))
+  return [
+    ...(plan.tune.length === 0 ? [] : [stage('tune', [...base, ...training('sft', kinds.sft)])]),
+    stage('sample', [...base, ...sampling(plan.rounds.flatMap((round) => round.sample))]),
+    stage('score', [...base, ...scoring(score)]),
+    trained.bytes >= scored.bytes ? trained : scored, // the reference is scored before; its graphs go when training starts
+    ...(plan.evaluate.greedy.length === 0 ? [] : [stage('evaluate', [...base, ...sampling([...plan.evaluate.greedy, ...plan.evaluate.sampled])])]),
+  ]
+}
+
+/** On the CPU decoding maps the merged weights from a file and repacks them, per shape; a GPU is fed them. */
+function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams, { parameters, head, cacheWidth, layers, sampling }: Footprint, device: Device): EstimatePart[] {
+  if (batches.length === 0) return []
+  const onCpu = device === 'cpu'
+  const largest = batches.reduce((a, b) => (b.shape.rows * b.shape.capacity > a.shape.rows * a.shape.capacity ? b : a)).shape
+  const sized = sampling[asked.sampling.findIndex((shape) => shape.rows === largest.rows && shape.capacity === largest.capacity)]!
+  const held = heldSessions(batches)
+  const slots = onCpu ? Math.min(largest.capacity, GROWTH * Math.ceil(largest.capacity / GROWTH)) : largest.capacity
+  const perSlot = 2 * layers * cacheWidth * 4
+  const cache = largest.rows * slots * perSlot
+  const small = onCpu && slots > largest.promptLength ? largest.rows * Math.max(0, slots - GROWTH) * perSlot : 0
+  return [
+    onCpu
+      ? { what: 'merged weights', bytes: 4 * (held.prefill * parameters + held.decode * (parameters + head)), formula: `${held.prefill} prompt ${held.prefill === 1 ? 'graph maps' : 'graphs map'} ${millions(parameters)} × 4 B from a file, ${held.decode} decoding ${held.decode === 1 ? 'graph repacks' : 'graphs repack'} them and ${held.decode === 1 ? 'maps' : 'map'} the embedding` }
+      : { what: 'merged weights', bytes: 4 * (parameters - head), formula: `${millions(parameters - head)} × 4 B in the layers` },
+    { what: 'cache', bytes: cache + small, formula: `${largest.rows} rows × ${slots} slots × 2 × ${layers} layers × ${cacheWidth} × 4 B${small > 0 ? ', and the smaller one it grows from' : ''}` },
+    { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill) + held.decode * sessionBytes(sized.decode)), formula: `${held.prefill + held.decode} graphs with their arenas` },
+  ]
+}
+
+/** Prompt and decoding graphs that the sampler holds at once, at most. */
+function heldSessions(batches: readonly SamplingBatch[]): { prefill: number; decode: number } {
+  const held: string[] = []
+  let most = { prefill: 0, decode: 0 }
+  for (const { shape } of batches) {
+    for (const key of [`prefill ${shape.prompts} ${shape.promptLength}`, `decode ${shape.rows} ${shape.capacity}`]) {
+      const at = held.indexOf(key)
+      if (at >= 0) held.splice(at, 1)
+      if (held.length === SAMPLER_SESSIONS) held.shift()
+      held.push(key)
+    }
+    const decode = held.filter((key) => key.startsWith('decode')).length
+    if (decode > most.decode || (decode === most.decode && held.length - decode > most.prefill)) most = { prefill: held.length - decode, decode }
+  }
+  return most
+}

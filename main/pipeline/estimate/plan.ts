@@ -1,0 +1,81 @@
+/** The batches a run will have, by the planners that will plan them, from lengths alone. */
+import { type Lengths, planMicroBatches, planSampling, planScoring } from '../../engine/batches.ts'
+import type { BatchShape, SampleShape } from '../../engine/protocol.ts'
+import { type Behaviour, spreadLengths } from './behaviour.ts'
+import type { Workload } from './workload.ts'
+
+/** A decoding batch: so many new tokens at most, for so many real rows. */
+export interface SamplingBatch {
+  readonly shape: SampleShape
+  readonly rows: number
+  readonly maxNewTokens: number
+  readonly promptTokens: number
+}
+
+/** One optimiser step. */
+export type StepShapes = readonly BatchShape[]
+
+export interface RoundPlan {
+  readonly prompts: number
+  readonly responses: number
+  readonly sample: readonly SamplingBatch[]
+  readonly score: readonly BatchShape[]
+  /** The pairs' micro-batches in the first epoch, which the reference scores as well. */
+  readonly reference: readonly BatchShape[]
+  readonly train: readonly StepShapes[]
+  readonly pairs: number
+}
+
+export interface WorkPlan {
+  readonly tune: readonly StepShapes[]
+  /** Of one model. */
+  readonly evaluate: { readonly greedy: readonly SamplingBatch[]; readonly sampled: readonly SamplingBatch[] }
+  readonly rounds: readonly RoundPlan[]
+}
+
+export function planWork(work: Workload, behaviour: Behaviour): WorkPlan {
+  const { config, sft, questions, contextLength } = work
+  const { evaluation, sampling } = config
+  const answers = (samples: number): SamplingBatch[] => (samples === 0 ? [] : samplingBatches(questions, samples, evaluation.maxNewTokens, contextLength))
+  return {
+    tune: steps(sft, 1, config.sft),
+    evaluate: { greedy: answers(1), sampled: answers(evaluation.samples) },
+    rounds: work.shares.map((prompts) => planRound(prompts, sampling, behaviour, work)),
+  }
+}
+
+function planRound(prompts: readonly number[], { responses: samples, maxNewTokens }: Workload['config']['sampling'], behaviour: Behaviour, { config: { dpo }, contextLength }: Workload): RoundPlan {
+  const room = Math.min(maxNewTokens, contextLength - Math.max(0, ...prompts))
+  const lengths = spreadLengths(behaviour, prompts.length * samples, Math.max(1, room))
+  const responses = prompts.flatMap((promptTokens, prompt) => Array.from({ length: samples }, (_, i) => ({ promptTokens, completionTokens: lengths[prompt * samples + i]! })))
+  const pairCount = Math.round(prompts.length * behaviour.distinct)
+  // Two responses of every prompt that has a pair, spread evenly.
+  const pairs = Array.from({ length: pairCount }, (_, i) => Math.floor((i * prompts.length) / pairCount)).flatMap((prompt) => [responses[prompt * samples]!, responses[prompt * samples + 1]!])
+  const train = steps(pairs, 2, dpo)
+  return {
+    prompts: prompts.length, responses: responses.length, pairs: pairCount,
+    sample: samplingBatches(prompts, samples, maxNewTokens, contextLength),
+    score: planScoring(responses).map(({ shape }) => shape),
+    reference: train.slice(0, Math.ceil(pairCount / dpo.batchSize)).flat(),
+    train,
+  }
+}
+
+function samplingBatches(prompts: readonly number[], samples: number, maxNewTokens: number, contextLength: number): SamplingBatch[] {
+  return planSampling(prompts, samples, maxNewTokens).map(({ members, shape }) => {
+    const longest = Math.max(...members.map((i) => prompts[i]!))
+    return { shape, rows: members.length * samples, maxNewTokens: Math.min(maxNewTokens, contextLength - longest), promptTokens: longest }
+  })
+}
+
+/** In file order: a permutation makes the same kinds of batches. */
+function steps(sequences: readonly Lengths[], group: 1 | 2, { batchSize, epochs }: { batchSize: number; epochs: number }): StepShapes[] {
+  const perEpoch = Math.ceil(sequences.length / group / batchSize)
+  const first = Array.from({ length: perEpoch }, (_, i) => planMicroBatches(sequences.slice(i * batchSize * group, (i + 1) * batchSize * group), group).map(({ shape }) => shape))
+  return Array.from({ length: Math.ceil(perEpoch * epochs) }, (_, i) => first[i % perEpoch]!)
+}
+
+/** Shapes without repeats, in the order they come first. */
+export function distinctShapes<Shape extends object>(shapes: readonly Shape[]): Shape[] {
+  return [...new Map(shapes.map((shape) => [JSON.stringify(shape), shape])).values()]
+}
