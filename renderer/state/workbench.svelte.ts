@@ -7,6 +7,7 @@ import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { IterationView, Job, JobEnd, RunStatus } from '../../preload/contract/requests/run.ts'
 import type { Stage } from '../../preload/contract/domain.ts'
 import { type Connection, type OpenBridge, Refused, ask, newKey } from '../api.ts'
+import { place } from './route.svelte.ts'
 
 export interface Notice {
   readonly id: number
@@ -71,12 +72,16 @@ export class Workbench {
     this.notices = this.notices.filter((notice) => notice.id !== id)
   }
 
+  /** Of the active path, or of a branch that is kept beside it. */
   iteration(id: string): IterationView | undefined {
-    return this.status?.iterations.find(({ iterationId }) => iterationId === id)
+    return [...(this.status?.iterations ?? []), ...(this.status?.others ?? [])].find(({ iterationId }) => iterationId === id)
   }
 
   /** Carries the run on, through `until` or to where it has to wait. */
-  start(until?: Stage): Promise<Job | undefined> {
+  async start(until?: Stage): Promise<Job | undefined> {
+    const { route } = place
+    const shown = route.page === 'round' ? this.iteration(route.iterationId) : undefined
+    if (shown?.active === false) return void this.tell('problem', `This branch is kept as it was left, so nothing of it runs. Make it active first (in the list of steps), then start again.`)
     return this.attempt(() => this.ask('run/start', { key: newKey(), ...(until && { until }) }))
   }
 

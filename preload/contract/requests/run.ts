@@ -188,7 +188,8 @@ export const runRequests = {
   'run/resume': { params: z.strictObject({ key: IdempotencyKey }), result: Job },
   /** As `run/pause`, but for good: the job ends as 'stopped', with everything saved, and `run/start` says anew how far to go. */
   'run/stop': { params: nothing, result: Job.nullable() },
-  'run/settings': { params: nothing, result: SettingsView },
+  /** Of what comes next; with an iteration the settings that one is carried out with. */
+  'run/settings': { params: z.strictObject({ iterationId: Id.optional() }), result: SettingsView },
   /** Replaces whole groups for what is still to come on the active path. Refused while a job runs, and for what its iteration has used already: `run/back` changes that. */
   'run/change': { params: z.strictObject({ settings: SettingsChange }), result: SettingsView },
   /** What going back would make stale, and what doing it again costs. Nothing is written. */
