@@ -3,7 +3,7 @@ import type { RunStatus, SettingsView } from '../../preload/contract/requests/ru
 import { activate, goBack, previewBack } from '../pipeline/branch.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { continueFrom, modelChoices } from '../pipeline/rounds.ts'
-import { changeSettings, fixedSettings, settingsOf } from '../pipeline/settings.ts'
+import { changeSettings, fixedSettings, runIn, settingsOf } from '../pipeline/settings.ts'
 import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
@@ -19,7 +19,7 @@ export const runHandlers: HandlersOf<'run'> = {
     return job?.view() ?? null
   },
   'run/resume': (workbench, { key }) => workbench.resumeJob(key),
-  'run/settings': (workbench) => settingsView(workbench),
+  'run/settings': (workbench, { iterationId }) => settingsView(workbench, iterationId),
   'run/change': (workbench, { settings }) => {
     workbench.requireIdleWriter()
     changeSettings(workbench.project.db, workbench.run, settings)
@@ -47,10 +47,11 @@ function statusOf({ project, run, job, lastEnd }: Workbench): RunStatus {
   return { ...railOf(project.db, run), job: job?.view() ?? null, lastEnd, command: `creamery resume --project ${quoteForShell(project.folder)}` }
 }
 
-function settingsView({ project, run }: Workbench): SettingsView {
+function settingsView(workbench: Workbench, iterationId?: string): SettingsView {
+  const { project, run } = workbench
   const { model, data } = run.config
   return {
-    settings: settingsOf(run),
+    settings: settingsOf(iterationId === undefined ? run : runIn(project.db, workbench.iteration(iterationId))),
     sources: { model: basename(model), modelSha256: run.baseSha256, sft: data.sft === undefined ? null : basename(data.sft), prompts: basename(data.prompts), evaluation: data.evaluation.map(({ name }) => name) },
     fixed: fixedSettings(project.db, run),
   }
