@@ -3,7 +3,13 @@ import { cpSync, existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSy
 import { join } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { DiskUse } from '../../preload/contract/requests/project.ts'
-import { type Project, databaseName, openProject, orphansOf, projectFolders, sweepOrphans } from '../store/project.ts'
+import { modelName, producedModelId } from '../store/ids.ts'
+import { iterationsOf } from '../store/iterations.ts'
+import { modelOf } from '../store/models.ts'
+import { type Project, databaseName, openProject, orphansOf, pathIn, projectFolders, sweepOrphans } from '../store/project.ts'
+import { runsOf } from '../store/runs.ts'
+import { stagesOf } from '../store/stages.ts'
+import { checkpointsOf } from '../store/training.ts'
 import { isProject } from './shelf.ts'
 
 type Part = DiskUse['parts'][number]['what']
@@ -30,8 +36,19 @@ export function diskUse(project: Project): DiskUse {
     parts.set(what, part)
   }
   const { bavail, bsize } = statfsSync(project.folder)
+  const iterations = bytesOfModels(project).filter(({ bytes }) => bytes > 0)
   const list = [...parts].map(([what, part]) => ({ what, ...part }))
-  return { bytes: list.reduce((sum, { bytes }) => sum + bytes, 0), parts: list, freeBytes: bavail * bsize }
+  return { bytes: list.reduce((sum, { bytes }) => sum + bytes, 0), parts: list, iterations, freeBytes: bavail * bsize }
+}
+
+/** What each iteration that trains has in the project's folders. */
+function bytesOfModels(project: Project): DiskUse['iterations'] {
+  return runsOf(project.db).flatMap(({ id: runId }) => iterationsOf(project.db, runId).map(({ id, producedModelId: made }) => {
+    const model = made === null ? null : modelOf(project.db, made)
+    const checkpoints = stagesOf(project.db, id).flatMap((stage) => checkpointsOf(project.db, stage.id)).map(({ path }) => path)
+    const files = new Map([model?.path ?? null, ...checkpoints].flatMap((path) => (path === null ? [] : filesIn(pathIn(project, path)))).map(({ path, bytes }) => [path, bytes]))
+    return { iterationId: id, model: modelName(producedModelId(id)), bytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0) }
+  }))
 }
 
 /** Removes what no row names and the databases of older versions. */
@@ -42,7 +59,8 @@ export function freeSpace(project: Project): void {
 
 /** Links count as themselves: what they lead to is not the project's. */
 function filesIn(path: string): { path: string; bytes: number }[] {
-  const stat = lstatSync(path)
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (!stat) return []
   if (!stat.isDirectory()) return [{ path, bytes: stat.size }]
   return readdirSync(path).flatMap((name) => filesIn(join(path, name)))
 }

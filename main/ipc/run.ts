@@ -1,6 +1,6 @@
-import { basename } from 'node:path'
 import type { RunStatus, SettingsView } from '../../preload/contract/requests/run.ts'
 import { activate, goBack, previewBack } from '../pipeline/branch.ts'
+import { nameOf } from '../pipeline/locate.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { continueFrom, modelChoices } from '../pipeline/rounds.ts'
 import { changeSettings, fixedSettings, runIn, settingsOf } from '../pipeline/settings.ts'
@@ -49,10 +49,10 @@ function statusOf({ project, run, job, lastEnd }: Workbench): RunStatus {
 
 function settingsView(workbench: Workbench, iterationId?: string): SettingsView {
   const { project, run } = workbench
-  const { model, data } = run.config
+  const { data } = run.config
   return {
     settings: settingsOf(iterationId === undefined ? run : runIn(project.db, workbench.iteration(iterationId))),
-    sources: { model: basename(model), modelSha256: run.baseSha256, sft: data.sft === undefined ? null : basename(data.sft), prompts: basename(data.prompts), evaluation: data.evaluation.map(({ name }) => name) },
+    sources: { model: nameOf(run.basePath), modelSha256: run.baseSha256, sft: data.sft === undefined ? null : nameOf(data.sft), prompts: nameOf(data.prompts), evaluation: data.evaluation.map(({ name }) => name) },
     fixed: fixedSettings(project.db, run),
   }
 }

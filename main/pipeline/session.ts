@@ -1,16 +1,16 @@
 /** Opens everything a run needs (project, engine, sandbox, tokenizer), and closes it whatever happens. */
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { EngineHost } from '../engine/host.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
-import { inTransaction } from '../store/database.ts'
 import { databaseName, openProject, type Project } from '../store/project.ts'
-import { type Run, relocateBase, runsOf } from '../store/runs.ts'
+import { type Run, runsOf } from '../store/runs.ts'
 import type { RunContext, RunEvent } from './context.ts'
-import { checkModel, openModel, type OpenedModel, proveModel } from './open-model.ts'
+import { baseMissing } from './locate.ts'
+import { openModel, type OpenedModel, proveModel } from './open-model.ts'
 import { planRun, storeRun } from './plan-run.ts'
 import { runNow } from './settings.ts'
 import { survivingTheEngine } from './survive.ts'
@@ -40,8 +40,9 @@ export async function withRun<T>(folder: string, options: SessionOptions, work: 
 }
 
 /** Works on a run of a project that is open for writing and stays so: engine and sandbox live as long as the work. */
-export function withOpenRun<T>(project: Project, run: Run, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
-  requireBase(run)
+export async function withOpenRun<T>(project: Project, run: Run, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+  const missing = baseMissing(run)
+  if (missing !== null) throw new AppError('bad-model', missing)
   return withProcesses({ ...run.config, model: run.basePath }, options, async (engine, sandbox, model) => {
     await requireSameBase(run)
     return work({ project, run, engine, sandbox, text: model.text, contextLength: contextLengthOf(run.config, model), ...options })
@@ -52,25 +53,6 @@ export function withOpenRun<T>(project: Project, run: Run, options: SessionOptio
 async function requireSameBase({ basePath, baseSha256 }: Run): Promise<void> {
   if ((await hashCheckpoint(basePath)).sha256 === baseSha256) return
   throw new AppError('bad-model', `The base model in ${basePath} is not the one that this run started from; put the old files back, or start a new run.`)
-}
-
-/** The sentence of a base model that is not where it was, or null. A path of another system is none of this one's. */
-export const baseMissing = ({ basePath }: Run): string | null =>
-  existsSync(basePath) ? null : `The base model is not in ${basePath} any more; say where it is now ("locate").`
-
-/** @throws AppError 'bad-model' */
-function requireBase(run: Run): void {
-  const missing = baseMissing(run)
-  if (missing !== null) throw new AppError('bad-model', missing)
-}
-
-/** Links the base model where it is now. @throws AppError 'bad-model' when that folder holds another one */
-export async function locateBase({ db }: Project, run: Run, folder: string): Promise<void> {
-  checkModel(folder)
-  if ((await hashCheckpoint(folder)).sha256 !== run.baseSha256) {
-    throw new AppError('bad-model', `The model in ${folder} is not the one that this run started from: its weights differ. Choose the folder of the same model.`)
-  }
-  inTransaction(db, () => relocateBase(db, run.id, resolve(folder)))
 }
 
 /** The newest run of a project. */

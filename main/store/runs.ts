@@ -44,4 +44,9 @@ export function relocateBase(db: Database, id: string, basePath: string): void {
   run(db, 'UPDATE runs SET base_path = @basePath WHERE id = @id', { id, basePath })
 }
 
+/** Files of the run were moved; what has begun on other contents stays with its input hash. */
+export function relocateData(db: Database, id: string, data: RunConfig['data']): void {
+  run(db, 'UPDATE runs SET config = @config WHERE id = @id', { id, config: toJson({ ...runOf(db, id)!.config, data }) })
+}
+
 const fromRow = (row: RunRow): Run => ({ ...row, config: JSON.parse(row.config) as RunConfig })

@@ -2,6 +2,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { gateDecision } from '../../main/pipeline/audit.ts'
 import { activate, goBack, previewBack } from '../../main/pipeline/branch.ts'
 import { railOf } from '../../main/pipeline/rail.ts'
 import { settingsOfChoice } from '../../main/pipeline/rank-again.ts'
@@ -9,6 +10,7 @@ import { rankedIteration } from '../../main/pipeline/rank-view.ts'
 import { continueFrom, modelChoices } from '../../main/pipeline/rounds.ts'
 import { runIn, runNow, settingsOf } from '../../main/pipeline/settings.ts'
 import type { Database } from '../../main/store/database.ts'
+import { labelsOf } from '../../main/store/gates.ts'
 import { type Iteration, iterationOf } from '../../main/store/iterations.ts'
 import { modelsOf } from '../../main/store/models.ts'
 import { pairsOf } from '../../main/store/pairs.ts'
@@ -116,6 +118,23 @@ describe('back to a step after training', () => {
       expect(rankedIteration(db, roundOne(db))!.set).toMatchObject({ id: 'run1.i1.set0', statistic: 'tau-b' })
       activate(db, roundOne(db))
       expect(rail(db)).toMatchObject({ next: null, others: [{ iterationId: 'run1.i1b1' }] })
+    })
+  })
+
+  test('a verdict follows into the branch: what a person swapped is swapped there too', { timeout: 60_000 }, async () => {
+    const folder = copied('verdict')
+    const [pair] = inProject(folder, (db) => {
+      const [{ promptId, chosenId, rejectedId }] = pairsOf(db, 'run1.i1.set0') as [ReturnType<typeof pairsOf>[number]]
+      insertVerdict(db, { promptId, responseAId: chosenId, responseBId: rejectedId, verdict: 'b', undoneOf: null, annotator: 'ana', criterion: 'correct', idempotencyKey: 'v1', elapsedMs: 900 })
+      goBack(db, roundOne(db), 'pair', { method: 'srlm' })
+      return [{ promptId, chosenId, rejectedId }]
+    })
+    expect(await resume(folder, { until: 'audit' })).toBe('stopped')
+    inProject(folder, (db) => {
+      const labels = labelsOf(db, gateDecision(db, { id: 'run1.i1b1' })!.id)
+      expect(labels.filter(({ source }) => source === 'person')).toMatchObject([{ promptId: pair!.promptId, effect: 'swapped', chosenId: pair!.rejectedId, rejectedId: pair!.chosenId }])
+      expect(labels.filter(({ source }) => source === 'judge').every(({ consistency }) => consistency === 1)).toBe(true) // srlm
+      expect(labelsOf(db, gateDecision(db, { id: 'run1.i1' })!.id).every(({ source }) => source === 'judge')).toBe(true)
     })
   })
 

@@ -1,5 +1,5 @@
 /** Going back as a person does it, over the wire: the gate waits, a ranking is applied, a branch trained, another round started, a moved model found. */
-import { cpSync, renameSync } from 'node:fs'
+import { copyFileSync, cpSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JobEnd } from '../../preload/contract/requests/run.ts'
@@ -100,6 +100,23 @@ describe('going back', () => {
     expect(branch.next).toMatchObject({ iterationId: 'run1.i2b1', title: 'sampling responses from M2·b' })
     expect(branch.others.map(({ iterationId: id }) => id)).toEqual([iterationId, 'run1.i2'])
     expect(await page.request('run/continue', { key: 'round-three', from: 'run1.i2b1' })).toMatchObject({ ok: false, error: { sentence: expect.stringContaining('M3·b is not trained yet') as string } })
+  })
+})
+
+describe('files that were moved', () => {
+  it('are missed by name, and found again where they can be read', async () => {
+    const { tasks } = await page.ask('place/bundled', {})
+    const path = join(test.folder, 'home', 'tasks.jsonl')
+    copyFileSync(test.workbench.places.pathOf(tasks), path)
+    const locate = (name: string, file: string) => page.request('project/locateFile', { what: 'evaluation', name, file })
+    expect(await locate('bundled', test.workbench.places.give(path))).toMatchObject({ ok: true, value: { filesMissing: [] } })
+    rmSync(path)
+    expect((await page.ask('project/current', {}))!.filesMissing).toEqual([{ what: 'evaluation', name: 'bundled', path }])
+    expect(await locate('others', tasks)).toMatchObject({ ok: false, error: { code: 'bad-arguments' } })
+    expect(await locate('bundled', test.workbench.places.give(join(test.folder, 'outside', 'secret.txt')))).toMatchObject({ ok: false, error: { code: 'bad-data' } })
+    expect(await locate('bundled', tasks)).toMatchObject({ ok: true, value: { filesMissing: [] } })
+    const { iterations } = await page.ask('project/disk', { project: handle })
+    expect(iterations.map(({ model, bytes }) => [model, bytes > 1000])).toEqual([['M1', true], ['M2', true], ['M2·b', true]])
   })
 })
 

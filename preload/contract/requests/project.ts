@@ -1,6 +1,6 @@
 /** Projects: one folder each; one is open at a time. */
 import { z } from 'zod'
-import { Handle, count, fraction, moment, nothing } from './shapes.ts'
+import { Handle, Id, count, fraction, moment, nothing } from './shapes.ts'
 import { RunSettings, RunSources, SettingsChange } from './run.ts'
 
 export const ProjectSummary = z.strictObject({
@@ -22,6 +22,8 @@ export const OpenedProject = ProjectSummary.extend({
   model: z.string(),
   /** The base model's folder is not where it was; the sentence says where that was. `project/locate` links it again. */
   modelMissing: z.string().nullable(),
+  /** Files that stages still to come read, and that are not where they were. */
+  filesMissing: z.array(z.strictObject({ what: z.enum(['sft', 'evaluation']), name: z.string(), path: z.string() })),
   prompts: count,
   /** Share of the run's stages that are done, a hint for a list. */
   done: fraction,
@@ -36,6 +38,8 @@ export const DiskUse = z.strictObject({
     /** May be freed: it can be made again, or nothing names it. */
     freeable: count,
   })),
+  /** What each iteration's model and checkpoints take, branches included; part of the above. */
+  iterations: z.array(z.strictObject({ iterationId: Id, model: z.string(), bytes: count })),
   /** Left on the disk. */
   freeBytes: count,
 })
@@ -72,6 +76,8 @@ export const projectRequests = {
   'project/preset': { params: z.strictObject({ preset: z.enum(['demo', 'ci', 'desktop', 'paper']) }), result: RunSettings },
   /** Links the open project's base model where it is now; refused when its weights are not the same. */
   'project/locate': { params: z.strictObject({ folder: Handle }), result: OpenedProject },
+  /** The same for a file of `filesMissing`, by its name there; refused when it cannot be read as what it is. */
+  'project/locateFile': { params: z.strictObject({ what: z.enum(['sft', 'evaluation']), name: z.string(), file: Handle }), result: OpenedProject },
   'project/duplicate': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
   /** Also renames it: without `where` it stays in its parent folder. */
   'project/move': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
