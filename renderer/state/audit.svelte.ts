@@ -18,6 +18,8 @@ export class Sitting {
   readonly #drafts: DraftBook
   #watch = new Stopwatch()
   #isOver = false
+  /** As it was confirmed last: an undo brings it back. */
+  #confirmed: { readonly at: number; readonly order: Order } | null = null
   item = $state.raw<Item | null>(null)
   progress = $state.raw<AuditProgress>()!
   /** 'painting' = in the page and perhaps not seen yet: keys are dead until it is; 'answered' = on its way to main and to the next item. */
@@ -79,7 +81,11 @@ export class Sitting {
     if (this.phase !== 'open' || !this.progress.canUndo) return
     this.phase = 'answered'
     this.answer = 'undo'
-    if (await this.#insist('audit/undo', { key: newKey(), session: this.#session })) this.#drafts.clear()
+    const progress = await this.#insist('audit/undo', { key: newKey(), session: this.#session })
+    if (progress) {
+      this.#drafts.clear()
+      if (this.#confirmed?.at === progress.judged) this.#drafts.write(progress.judged, { order: this.#confirmed.order })
+    }
     await this.#next()
   }
 
@@ -102,6 +108,7 @@ export class Sitting {
   }
 
   async #answer(answer: Verdict | 'order', what: { pair: string; verdict: Verdict } | { ranking: string; order: number[][] | null }): Promise<void> {
+    this.#confirmed = { at: this.progress.judged, order: this.order }
     const milliseconds = Math.round(this.#watch.read(performance.now()))
     const params = { key: newKey(), session: this.#session, milliseconds, ...(this.note.trim() && { note: this.note }), ...what }
     this.phase = 'answered'
