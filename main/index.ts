@@ -9,6 +9,7 @@ protocol.registerSchemesAsPrivileged([scheme])
 app.enableSandbox() // every renderer, whatever its window asks for
 // Chromium's own errands: updates of components, field trials, pings.
 for (const errand of ['disable-background-networking', 'disable-component-update', 'no-pings']) app.commandLine.appendSwitch(errand)
+if (process.platform === 'win32') app.setAppUserModelId('app.creamery.workbench') // or its notifications have no name
 
 if (app.requestSingleInstanceLock()) {
   const { values } = parseArgs({ args: process.argv.slice(1), options: { projects: { type: 'string' } }, strict: false })

@@ -45,15 +45,25 @@ async function build(what: keyof typeof bundles): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, [builder(), 'build', '--logLevel', 'warn'], { cwd: root, env: { ...process.env, CREAMERY_OUT: beside, CREAMERY_BUILD: what } })
     for (const name of readdirSync(join(root, beside))) {
-      const [fresh, old] = [join(root, beside, name), join(root, 'out', name)]
-      if (existsSync(old)) renameSync(old, `${fresh}.old`)
-      renameSync(fresh, old)
+      replace(join(root, 'out', name), join(root, beside, name))
     }
   } catch (error) {
     const said = stripVTControlCharacters(String((error as { stderr?: unknown }).stderr ?? error)).trim()
     throw new AppError('internal', `The workbench could not be built (${said.split('\n').find((line) => /error|\[/i.test(line)) ?? said.slice(0, 200)}); "npm run build" shows all of it.`, error)
   } finally {
     rmSync(join(root, beside), { recursive: true, force: true })
+  }
+}
+
+/** Another start may do the same at the same time: whoever is last stays. */
+function replace(old: string, fresh: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (existsSync(old)) renameSync(old, `${fresh}.old-${attempt}`)
+      return renameSync(fresh, old)
+    } catch (error) {
+      if (attempt === 5 || !['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
   }
 }
 

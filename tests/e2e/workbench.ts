@@ -3,9 +3,9 @@
  * fails on any console error, page error, violation of the page's policy, and request to elsewhere, unless it says before
  * that it expects one.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import chromium from '@sparticuz/chromium'
 import { type Browser, type ElectronApplication, type Page, _electron, test as base, chromium as playwright, expect } from '@playwright/test'
 import type { Params, Reply, RequestName, Result } from '../../preload/contract/requests.ts'
@@ -48,6 +48,14 @@ export abstract class Workbench {
   /** Kills the process that computes, as a lack of memory does. @returns how many there were */
   abstract killEngine(): Promise<number>
   abstract end(): Promise<void>
+
+  /** A file of the person's, in their home. @returns its path */
+  write(name: string, content: string): string {
+    const path = join(this.home, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, content)
+    return path
+  }
 
   /** What main noted: refusals and faults. */
   log(): { level: string; message: string }[] {

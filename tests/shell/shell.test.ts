@@ -1,7 +1,7 @@
 /** The Electron shell, built and run on the stand-in: what it shows, what it refuses, and that nothing is lost when it quits. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildWhereStale } from '../../main/cli/build.ts'
 import type { EventMessage, WorkbenchEvent } from '../../preload/contract/events.ts'
 import { type Started, startApp } from './app.ts'
@@ -102,9 +102,13 @@ describe('the bridge', () => {
     expect(await ask(ours)).toMatchObject({ ok: true })
     for (const frame of [null, from('https://example.org/'), from('app://creamery.example.org/'), from('app://creamery/', ours)]) expect(await ask(frame)).toMatchObject({ ok: false, error: { code: 'refused' } })
     expect(await app.electron.ipcMain.invoke(webContents, null, 'creamery:locate', [app.folder])).toMatchObject({ ok: false })
-    const before = app.electron.app.listenerCount('web-contents-created')
+    const sent = vi.spyOn(webContents, 'send')
     app.electron.ipcMain.deliver(webContents, null, 'creamery:subscribe', [99, null])
-    expect(app.electron.app.listenerCount('web-contents-created')).toBe(before)
+    expect(sent).not.toHaveBeenCalled()
+    app.electron.ipcMain.deliver(webContents, ours, 'creamery:subscribe', [99, { epoch: 7 }]) // a cursor that is none: from now
+    expect(sent).toHaveBeenCalledWith('creamery:events', 99, expect.objectContaining({ kind: 'snapshot' }))
+    app.electron.ipcMain.deliver(webContents, ours, 'creamery:unsubscribe', [99])
+    sent.mockRestore()
     expect(logged()).toEqual(expect.arrayContaining(['sender is gone', 'sender is a foreign page', 'sender is a frame in a page']))
   })
 

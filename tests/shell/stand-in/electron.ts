@@ -39,6 +39,7 @@ export class App extends EventEmitter {
   enableSandbox(): void {
     this.#before('app.enableSandbox()')
   }
+  setAppUserModelId(_: string): void {}
   requestSingleInstanceLock(): boolean {
     return this.#electron.isFirst
   }
