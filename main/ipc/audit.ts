@@ -79,17 +79,14 @@ export const auditHandlers: HandlersOf<'audit'> = {
     const { ranked } = rankedOf(workbench, iterationId)
     return viewEffect(workbench.project.db, configIn(workbench, iterationId), ranked, choice, measureOnly)
   },
-  'audit/gate': (workbench, { iterationId }) => {
-    const iteration = workbench.iteration(iterationId)
-    return viewGate(workbench.project.db, iteration, rankedIteration(workbench.project.db, iteration))
-  },
+  'audit/gate': (workbench, { iterationId }) => viewGate(workbench.project.db, workbench.iteration(iterationId)),
   'audit/decide': (workbench, { iterationId, ...decision }) => {
     workbench.requireIdleWriter()
     const { db } = workbench.project
     const { iteration, ranked } = rankedOf(workbench, iterationId)
     decideGate(db, configIn(workbench, iterationId), iteration, ranked, decision)
     workbench.events.publish({ kind: 'gate-decided', iterationId })
-    return viewGate(db, iteration, ranked)
+    return viewGate(db, iteration)
   },
 }
 

@@ -7,11 +7,12 @@ import { type Database, inTransaction } from '../store/database.ts'
 import { type Gate, gateByKey, insertGate, labelCounts } from '../store/gates.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { pairsOf } from '../store/pairs.ts'
+import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import { stageId } from '../store/ids.ts'
 import { hasBegun, stageOf } from '../store/stages.ts'
 import { gateDecision } from './audit.ts'
-import { reasonToStop } from './labels.ts'
-import type { RankedIteration } from './rank-view.ts'
+import { reasonToStop, storedOutcomes } from './labels.ts'
+import { type RankedIteration, rankedBy } from './rank-view.ts'
 import { auditPairs, sessionsOf } from './spot-check.ts'
 import { decisionsIn, newestClosed, reportOf } from './spot-check-report.ts'
 import { type Labelling, labelPairs, labelRows, readEffects } from './verdict-effects.ts'
@@ -42,8 +43,12 @@ function countSources(counts: Readonly<Record<Effect, number>>): EffectView['lab
   return { judge: counts.skipped + counts['not-audited'], person: counts.kept + counts.swapped, dropped: counts['dropped-tie'] + counts['dropped-flag'] + counts.filtered }
 }
 
+/** A set as far as the gate needs it; its prompts are measured only when they are asked for. */
+type Gated = Pick<RankedIteration, 'set' | 'outcomes' | 'prompts'>
+const gated = (db: Database, set: RankingSet): Gated => ({ set, outcomes: storedOutcomes(db, set.id), get prompts() { return rankedBy(db, set).prompts } })
+
 /** Why nothing can be decided now, as a sentence; null where it can. */
-function obstacle(db: Database, iteration: Iteration, ranked: RankedIteration | null): string | null {
+function obstacle(db: Database, iteration: Iteration, ranked: Gated | null): string | null {
   if (!ranked?.outcomes) return 'The pairs are not chosen yet; carry the run on through its stage "pair".'
   if (iteration.originStage === 'train') return 'This branch shares the decision of the iteration it branched off; go back to the stage "audit" to decide anew.'
   const train = stageOf(db, stageId(iteration.id, 'train'))
@@ -51,7 +56,7 @@ function obstacle(db: Database, iteration: Iteration, ranked: RankedIteration | 
   return openSession(db, ranked)
 }
 
-const openSession = (db: Database, ranked: RankedIteration): string | null =>
+const openSession = (db: Database, ranked: Gated): string | null =>
   sessionsOf(db, ranked).some(({ closedAt }) => closedAt === null) ? 'A spot-check of this iteration is open; close it first, so that its verdicts count.' : null
 
 const refuse = (sentence: string | null): void => {
@@ -61,15 +66,18 @@ const refuse = (sentence: string | null): void => {
 /** What `audit/start` is offered with. */
 const SUGGESTED_PAIRS = 20
 
-export function viewGate(db: Database, iteration: Iteration, ranked: RankedIteration | null): GateView {
+export function viewGate(db: Database, iteration: Iteration): GateView {
+  const set = currentSetOf(db, iteration.id)
+  const ranked = set ? gated(db, set) : null
   const decision = gateDecision(db, iteration)
   const isDone = stageOf(db, stageId(iteration.id, 'audit'))?.status === 'done'
+  const pairs = [...(ranked?.outcomes?.values() ?? [])].filter(({ kind }) => kind === 'pair').length
   return {
     iterationId: iteration.id,
     waiting: !isDone && decision === null && ranked?.outcomes != null,
     decision: decision && viewDecision(db, decision),
     fixed: obstacle(db, iteration, ranked),
-    suggestedPairs: ranked?.outcomes ? Math.min(SUGGESTED_PAIRS, auditPairs(ranked).length) : 0,
+    suggestedPairs: Math.min(SUGGESTED_PAIRS, pairs),
   }
 }
 

@@ -53,20 +53,21 @@ const orderable = ({ prompts }: RankedIteration) => prompts.map(({ promptId: id,
 const fingerprints = new WeakMap<object, string>()
 
 /** Of the pairs, or of the responses as both judges value them: a branch that has the same ones shares the sessions on them. */
-function fingerprint({ prompts, outcomes }: RankedIteration, mode: AuditMode): string {
-  const source = mode === 'pairs' ? (outcomes ?? prompts) : prompts
+function fingerprint(ranked: Pick<RankedIteration, 'prompts' | 'outcomes'>, mode: AuditMode): string {
+  const { outcomes } = ranked
+  const source = mode === 'pairs' && outcomes ? outcomes : ranked.prompts
   const known = fingerprints.get(source)
   if (known !== undefined) return known
   const content = mode === 'pairs'
     ? [...(outcomes ?? [])].flatMap(([id, outcome]) => (outcome.kind === 'pair' ? [[id, outcome.chosenId, outcome.rejectedId] as const] : [])).sort(([a], [b]) => compareIds(a, b))
-    : prompts.map(({ promptId, responses, current, previous }) => [promptId, responses.map(({ id }) => id), current, previous])
+    : ranked.prompts.map(({ promptId, responses, current, previous }) => [promptId, responses.map(({ id }) => id), current, previous])
   const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex')
   fingerprints.set(source, hash)
   return hash
 }
 
 /** The sessions that hold for an iteration as it is ranked, those of other branches included, oldest first. */
-export function sessionsOf(db: Database, ranked: RankedIteration): Audit[] {
+export function sessionsOf(db: Database, ranked: Pick<RankedIteration, 'set' | 'prompts' | 'outcomes'>): Audit[] {
   return auditsOfRound(db, ranked.set.iterationId).map(asAudit).filter(({ setId, mode, plan }) => setId === ranked.set.id || plan.drawnFrom === fingerprint(ranked, mode))
 }
 

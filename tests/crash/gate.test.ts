@@ -114,7 +114,7 @@ describe('a run with a person at the gate', () => {
       expect(branch).toMatchObject({ originId: iterationId, originStage: 'audit' })
       const ranked = rankedIteration(db, branch)!
       expect(gateDecision(db, branch)).toBeNull()
-      expect(viewGate(db, branch, ranked)).toMatchObject({ waiting: true, decision: null, fixed: null })
+      expect(viewGate(db, branch)).toMatchObject({ waiting: true, decision: null, fixed: null })
       expect(sessionsOf(db, ranked).map(({ id }) => id)).toEqual([`${origin.setId}.audit1`])
       const labelling = soleRun({ db } as Project).config
       expect(viewEffect(db, labelling, ranked, { kind: 'skip' }, false).labels).toEqual({ judge: 0, person: pairs, dropped: 0 })

@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { chainOf, closeAudit, criterionVersion, insertAudit, insertNote, noteOn } from '../../main/store/audits.ts'
+import { chainOf, closeAudit, criterionVersion, insertAudit, insertNote, noteOn, standingVerdictsIn } from '../../main/store/audits.ts'
 import { type Database, openDatabase, run } from '../../main/store/database.ts'
 import { type Gate, gateByKey, gateOn, gatesOf, insertGate, type Label, labelCounts, labelsOf, labelsOfPrompt } from '../../main/store/gates.ts'
 import { humanRankingByKey, insertHumanRanking, standingRankingsIn } from '../../main/store/human-rankings.ts'
@@ -129,6 +129,9 @@ test('an iteration of an older project that went through has the judge’s label
     insert('pairs', { set_id: `${id}.set0`, prompt_id: `run1.p0000${t}`, chosen_id: `${id}.r0`, rejected_id: `${id}.r1`, margin: 1, consistency: 0.7 })
     insert('audits', { id: `${id}.set0.audit1`, set_id: `${id}.set0`, plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: `start ${t}`, closed_at: '2026-01-01T00:00:00.000Z' })
   }
+  insert('verdicts', { id: 1, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r0', response_b_id: 'run1.i1.r1', verdict: 'b', audit_id: null, showing: null, annotator: 'ana', criterion: 'correct', idempotency_key: 'v1', elapsed_ms: 5 })
+  insert('audits', { id: 'run1.i1.set0.audit2', set_id: 'run1.i1.set0', plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: 'start 3' })
+  insert('verdicts', { id: 2, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r1', response_b_id: 'run1.i1.r0', verdict: 'a', audit_id: 'run1.i1.set0.audit2', showing: 0, annotator: 'ana', criterion: 'correct', idempotency_key: 'v2', elapsed_ms: 5 })
   old.close()
 
   const db = openDatabase(file)
@@ -138,6 +141,11 @@ test('an iteration of an older project that went through has the judge’s label
   expect(labelsOf(db, gate.id)).toEqual([{ gateId: gate.id, promptId: 'run1.p00001', source: 'judge', effect: 'not-audited', chosenId: 'run1.i1.r0', rejectedId: 'run1.i1.r1', consistency: 0.7 }])
   expect(gateOn(db, 'run1.i2', 'run1.i2.set0')).toBeUndefined()
   expect(chainOf(db, 'run1.i2.set0.audit1')).toEqual(['run1.i2.set0.audit1'])
+  expect(standingVerdictsIn(db, 'run1.i1.set0.audit2')).toMatchObject([{ id: 2, verdict: 'a' }])
+  const more = { promptId: 'run1.p00001', responseAId: 'run1.i1.r0', responseBId: 'run1.i1.r1', verdict: 'tie', undoneOf: null, annotator: 'ana', criterion: 'correct', elapsedMs: 5 } as const
+  expect(() => insertVerdict(db, { ...more, auditId: 'run1.i1.set0.audit9', showing: 1, idempotencyKey: 'v3' })).toThrow(/FOREIGN KEY/)
+  closeAudit(db, 'run1.i1.set0.audit2')
+  expect(() => insertVerdict(db, { ...more, auditId: 'run1.i1.set0.audit2', showing: 1, idempotencyKey: 'v4' })).toThrow(/closed/)
   expect(() => run(db, "UPDATE audits SET mode = 'rankings'")).toThrow(/does not change/)
   expect(() => run(db, 'DELETE FROM audits')).toThrow(/are kept/)
 })
