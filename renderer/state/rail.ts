@@ -1,11 +1,11 @@
 /** The wizard's rail from the run's status: what is done, what is next, and what it costs. */
 import type { Stage } from '../../preload/contract/domain.ts'
 import { assertNever } from '../../preload/contract/errors.ts'
-import type { IterationView, RunStatus, StageView } from '../../preload/contract/requests/run.ts'
+import type { IterationView, Job, RunStatus, StageView } from '../../preload/contract/requests/run.ts'
 import { type RoundStep, type Route, roundSteps } from './route.svelte.ts'
-import { duration } from './words.ts'
+import { counted, duration } from './words.ts'
 
-/** 'now' = at work or next in line; 'held' = paused or waiting for a person. */
+/** 'next' = what a start would do first; 'stale' = it was done before a person went back, and would be done again. */
 export type ItemState = 'done' | 'running' | 'next' | 'later' | 'stale' | 'failed'
 
 export interface RailItem {
@@ -13,8 +13,11 @@ export interface RailItem {
   readonly label: string
   /** What was made, or what it will cost. */
   readonly detail: string
+  /** The same as a sentence, for whoever points at it or hears it. */
+  readonly hint: string
   readonly state: ItemState
-  readonly route: Route
+  /** Null = its iteration is not planned yet. */
+  readonly route: Route | null
 }
 
 /** The stages that a step of the wizard stands for; the last one makes it done. */
@@ -30,13 +33,16 @@ const labels: Readonly<Record<RoundStep, string>> = { sample: 'Sample', rank: 'R
 
 export const stepOfStage = (stage: Stage): RoundStep | 'tune' => roundSteps.find((step) => stagesOfStep[step].includes(stage)) ?? 'tune'
 
-/** @param running the stage at work now, if it is of this iteration */
+/** The five steps of one iteration. */
 export function roundItems(status: RunStatus, iteration: IterationView): RailItem[] {
   return roundSteps.map((step) => {
     const stages = iteration.stages.filter(({ stage }) => stagesOfStep[step].includes(stage))
     return { key: step, label: labels[step], ...standing(stages, isNext(status, iteration, stages)), route: { page: 'round', step, iterationId: iteration.iterationId } }
   })
 }
+
+/** The steps of a round that is not planned yet. */
+export const plannedItems = (): RailItem[] => roundSteps.map((step) => ({ key: step, label: labels[step], detail: '', hint: 'Comes after the steps above.', state: 'later', route: null }))
 
 /** The first round's work: M0 is tuned, then M0 and M1 are evaluated. */
 export function tuneItem(status: RunStatus): RailItem {
@@ -45,11 +51,11 @@ export function tuneItem(status: RunStatus): RailItem {
   return { key: 'tune', label: 'Tune', ...standing(stages, first !== undefined && isNext(status, first, stages)), route: { page: 'tune' } }
 }
 
-const isNext = ({ next }: RunStatus, { t }: IterationView, stages: readonly StageView[]): boolean => next !== null && next.t === t && stages.some(({ stage }) => stage === next.stage)
+const isNext = ({ next }: RunStatus, { iterationId }: IterationView, stages: readonly StageView[]): boolean => next?.iterationId === iterationId && stages.some(({ stage }) => stage === next.stage)
 
-function standing(stages: readonly StageView[], next: boolean): Pick<RailItem, 'state' | 'detail'> {
+function standing(stages: readonly StageView[], next: boolean): Pick<RailItem, 'state' | 'detail' | 'hint'> {
   const state = stateOf(stages, next)
-  return { state, detail: detailOf(state, stages) }
+  return { state, ...wordsOf(state, stages) }
 }
 
 function stateOf(stages: readonly StageView[], next: boolean): ItemState {
@@ -61,16 +67,80 @@ function stateOf(stages: readonly StageView[], next: boolean): ItemState {
   return next ? 'next' : 'later'
 }
 
-function detailOf(state: ItemState, stages: readonly StageView[]): string {
-  const sum = (values: readonly (number | null | undefined)[]): number | null => (values.some((value) => value != null) ? values.reduce<number>((total, value) => total + (value ?? 0), 0) : null)
+/** Of those that are known; null when none is. */
+function sum(values: readonly (number | null | undefined)[]): number | null {
+  const known = values.filter((value) => value != null)
+  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0)
+}
+
+function wordsOf(state: ItemState, stages: readonly StageView[]): Pick<RailItem, 'detail' | 'hint'> {
   const price = sum(stages.map((stage) => stage.price?.seconds))
+  const basis = stages.find((stage) => stage.price)?.price?.basis
+  const open = stages.filter(({ status }) => status !== 'done').map(({ title }) => title).join(', ')
+  const costs = price === null ? 'what it costs is not known yet' : `costs about ${duration(price)} (${basis})`
   switch (state) {
-    case 'done': return duration(sum(stages.map(({ seconds }) => seconds)) ?? 0)
-    case 'running': return 'at work'
-    case 'failed': return 'stopped: see why'
-    case 'stale': return price === null ? 'would be redone' : `redo: ${duration(price)}`
+    case 'done': {
+      if (stages.every(({ sharedWith }) => sharedWith !== null)) return { detail: 'shared', hint: 'Done before this branch began, and shared with the round it came from.' }
+      const seconds = duration(sum(stages.map(({ seconds: took }) => took)) ?? 0)
+      return { detail: seconds, hint: `Done in ${seconds}.` }
+    }
+    case 'running': return { detail: 'at work', hint: `At work: ${open}.` }
+    case 'failed': return { detail: 'stopped: see why', hint: stages.find(({ error }) => error)?.error ?? 'Stopped.' }
+    case 'stale': return { detail: price === null ? 'to be redone' : `redo ~${duration(price)}`, hint: `Stale: would redo ${open}; ${costs}.` }
     case 'next':
-    case 'later': return price === null ? '' : `~${duration(price)}`
+    case 'later': return { detail: price === null ? '' : `~${duration(price)}`, hint: `To come: ${open}; ${costs}.` }
     default: return assertNever(state)
   }
+}
+
+/** A branch by what it makes, and how it came to be. */
+export const pathName = ({ t, policy, produced }: IterationView): string => `${t}: ${policy} → ${produced ?? `M${t + 1}`}`
+
+export function branchSentence({ origin, changed }: IterationView): string | null {
+  if (origin === null) return null
+  const step = stepOfStage(origin.stage)
+  return `A branch: does ${step === 'tune' ? 'Tune' : labels[step]} and what follows by itself${changed.length === 0 ? '' : `; other settings: ${changed.join(', ')}`}.`
+}
+
+/** Every step in order on the way through the iteration that is shown: where a key leads to, one step on or back. */
+export function stepsThrough(status: RunStatus, shown: IterationView | undefined): Route[] {
+  const rounds = shown && !shown.active ? [shown] : status.iterations.filter(({ t }) => t > 0)
+  return [
+    { page: 'model' }, { page: 'data' }, { page: 'tune' },
+    ...rounds.flatMap(({ iterationId }) => roundSteps.map((step): Route => ({ page: 'round', step, iterationId }))),
+  ]
+}
+
+export interface Remaining {
+  /** Of the stages whose price is known. */
+  readonly seconds: number
+  /** Stages of which nothing is known yet. */
+  readonly unknown: number
+}
+
+/** Stages of a round that the machine works at; how long a person takes at the spot-check is theirs. */
+const isWork = (stage: Stage): boolean => stage !== 'audit'
+const workOfRound = roundSteps.flatMap((step) => stagesOfStep[step]).filter(isWork)
+
+/** What is left of the run; rounds that are not planned yet cost what the last planned one does. Null when nothing is. */
+export function remainingOf({ iterations, rounds, next }: RunStatus, job: Job | null): Remaining | null {
+  if (next === null) return null
+  const now = job?.progress?.secondsLeft ?? null
+  const left = iterations.flatMap(({ t, stages }) => stages.filter(({ stage, status }) => isWork(stage) && status !== 'done').map(({ stage, price }) =>
+    now !== null && job?.stage === stage && job.iteration === t ? now : (price?.seconds ?? null)))
+  const tip = iterations.findLast(({ t }) => t > 0)
+  const aRound = workOfRound.map((stage) => {
+    const found = tip?.stages.find((one) => one.stage === stage)
+    return found?.seconds ?? found?.price?.seconds ?? null
+  })
+  const costs = [...left, ...Array.from({ length: Math.max(0, rounds - (tip?.t ?? 0)) }, () => aRound).flat()]
+  return { seconds: sum(costs) ?? 0, unknown: costs.filter((one) => one === null).length }
+}
+
+/** "About 12 min of work left; 3 stages are not measured yet." */
+export function remainingSentence(left: Remaining | null): string {
+  if (left === null) return 'Nothing is left to do.'
+  const { seconds, unknown } = left
+  const open = unknown === 0 ? '' : `${counted(unknown, 'stage')} ${unknown === 1 ? 'is' : 'are'} not measured yet`
+  return seconds === 0 && unknown > 0 ? `${open[0]!.toUpperCase()}${open.slice(1)}.` : `About ${duration(seconds)} of work left${open && `; ${open}`}.`
 }
