@@ -1,5 +1,5 @@
 /** The key/value cache of one sampling batch, on the CPU: plain arrays that the decoding graph reads as feeds. */
-import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { type DeviceTensor, tensor } from './sessions.ts'
 
 export interface KeyValueCache {
@@ -9,7 +9,7 @@ export interface KeyValueCache {
   readonly capacity: number
 }
 
-export function emptyCache({ layers, kvHeads, headDim }: LlamaConfig, rows: number, capacity: number): KeyValueCache {
+export function emptyCache({ layers, kvHeads, headDim }: ModelConfig, rows: number, capacity: number): KeyValueCache {
   const feeds: Record<string, DeviceTensor> = { slots: tensor('float32', [1, 1, 1, capacity], Float32Array.from({ length: capacity }, (_, i) => i)) }
   for (let layer = 0; layer < layers; layer++) {
     feeds[`cache.keys.${layer}`] = tensor('float32', [rows, kvHeads, capacity, headDim], new Float32Array(rows * kvHeads * capacity * headDim))
@@ -19,7 +19,7 @@ export function emptyCache({ layers, kvHeads, headDim }: LlamaConfig, rows: numb
 }
 
 /** The same cache with room for more. Every decoding step reads all slots, so a cache starts small. */
-export function grownCache(cache: KeyValueCache, config: LlamaConfig, rows: number, capacity: number): KeyValueCache {
+export function grownCache(cache: KeyValueCache, config: ModelConfig, rows: number, capacity: number): KeyValueCache {
   const grown = emptyCache(config, rows, capacity)
   for (const [name, { data }] of Object.entries(cache.feeds)) {
     if (name === 'slots') continue

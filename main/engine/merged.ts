@@ -6,7 +6,7 @@ import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import type { Graph } from '../../native-models/onnx/types.ts'
 import { type ExternalWeight, encodeModel } from '../../native-models/onnx/wire.ts'
 import { loraName } from '../../native-models/training/lora.ts'
-import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { sessionFor } from './graphs.ts'
 import { type LoadedAdapter, type LoadedModel, disposeAll, load, loadModel } from './models.ts'
@@ -14,7 +14,7 @@ import type { ModelRef, Place } from './protocol.ts'
 import { type DeviceTensor, type Session, type Tensors, download, openSession, upload } from './sessions.ts'
 
 export interface Merged {
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   /** Weights to feed, asked for per batch (the base's may have left memory meanwhile); none where the sessions hold them. */
   feeds(): Promise<Tensors>
   /** `prepack`: this graph runs many times on few rows. */

@@ -1,7 +1,7 @@
 /** Weights and adapters in memory, one copy for all graphs. */
 import { readAdapter } from '../../native-models/weights/adapter.ts'
 import { closeCheckpoint, openCheckpoint, readWeights } from '../../native-models/weights/checkpoint.ts'
-import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
@@ -14,7 +14,7 @@ import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
 
 export interface LoadedModel {
   readonly folder: string
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   /** `config.json` as it is, to pass on. */
   readonly configJson: JsonObject
   /** Every weight, in the model's order. */
@@ -59,7 +59,7 @@ function loadAdapter(folder: string, base: LoadedModel, device: Device): Promise
   return adapters.get(JSON.stringify([device, base.folder, folder]), () => readAdapterTensors(folder, base.config, device))
 }
 
-export function readAdapterTensors(folder: string, base: LlamaConfig, device: Device): Promise<LoadedAdapter> {
+export function readAdapterTensors(folder: string, base: ModelConfig, device: Device): Promise<LoadedAdapter> {
   return explained(async () => {
     const { config, modules } = readAdapter(folder, base)
     const tensors: Record<string, DeviceTensor> = {}

@@ -1,6 +1,6 @@
 /** Where a model's two halves meet: weights that the engine runs, and the text side that the sandbox runs. */
 import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
-import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
 import { type CheckpointCard, inspectCheckpoint } from '../../native-models/weights/inspect.ts'
@@ -11,7 +11,7 @@ import type { ModelRef, Place } from '../engine/protocol.ts'
 import type { Sandbox, SandboxText } from '../sandbox/host.ts'
 
 export interface OpenedModel {
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   readonly text: SandboxText
 }
 
@@ -32,7 +32,7 @@ export async function openModel(sandbox: Sandbox, folder: string): Promise<Opene
 }
 
 /** The checks of `openModel` without the text side, for work on token ids. @throws AppError 'bad-model' */
-export function checkModel(folder: string): LlamaConfig {
+export function checkModel(folder: string): ModelConfig {
   try {
     const checkpoint = openCheckpoint(folder)
     closeCheckpoint(checkpoint)

@@ -15,8 +15,6 @@ import type { ModelConfig } from './model-config.ts'
 import { refusePartial } from './rope.ts'
 
 export type { ModelConfig, Rope } from './model-config.ts'
-/** The normal form's name from when there was one family. */
-export type LlamaConfig = ModelConfig
 
 const SUPPORTED: readonly Architecture[] = [llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3]
 const DTYPES: Readonly<Record<string, FloatDtype>> = { float64: 'F64', float32: 'F32', float16: 'F16', bfloat16: 'BF16' }

@@ -1,7 +1,7 @@
 /** What is timed: the engine's own calls, each round beside a round of plain products in the same process. */
 import { EngineHost } from '../../main/engine/host.ts'
 import type { EngineCalls, Place, Sequence } from '../../main/engine/protocol.ts'
-import type { LlamaConfig } from '../../native-models/weights/config.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
 import { type BenchModel, tuning } from './model.ts'
 
@@ -30,7 +30,7 @@ type Engine = EngineHost<EngineCalls>
 const place: Place = { device: 'cpu', threads: 0 }
 
 /** Multiply-adds count as 2; a LoRA step is 4·P (no gradients of frozen weights), a forward pass 2·P. The adapter's own work is not counted. */
-export function countFlops(config: LlamaConfig, kind: 'step' | 'forward', { tokens, completionTokens }: Work): number {
+export function countFlops(config: ModelConfig, kind: 'step' | 'forward', { tokens, completionTokens }: Work): number {
   const parameters = expectedTensors(config).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   const head = config.vocabSize * config.hiddenSize
   return (kind === 'step' ? 4 : 2) * ((parameters - head) * tokens + head * completionTokens)
@@ -98,10 +98,10 @@ async function withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
   }
 }
 
-function makeBatch(config: LlamaConfig, { length, completion }: Sizes, rows: number): { sequences: Sequence[]; shape: { rows: number; length: number; positions: number } } & Work {
+function makeBatch(config: ModelConfig, { length, completion }: Sizes, rows: number): { sequences: Sequence[]; shape: { rows: number; length: number; positions: number } } & Work {
   const sequences = Array.from({ length: rows }, (_, row) => ({ promptIds: makeTokens(config, length - completion, row), completionIds: makeTokens(config, completion, row + rows) }))
   const completionTokens = rows * completion
   return { sequences, shape: { rows, length, positions: completionTokens }, tokens: rows * length, completionTokens }
 }
 
-const makeTokens = ({ vocabSize }: LlamaConfig, length: number, key: number): Int32Array => Int32Array.from({ length }, (_, t) => (key * 7919 + t * 104_729) % vocabSize)
+const makeTokens = ({ vocabSize }: ModelConfig, length: number, key: number): Int32Array => Int32Array.from({ length }, (_, t) => (key * 7919 + t * 104_729) % vocabSize)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { hashText, uniform } from '../../native-models/random.ts'
 import { writeAdapter } from '../../native-models/weights/adapter.ts'
 import { writeCheckpoint } from '../../native-models/weights/checkpoint.ts'
-import { type LlamaConfig, parseConfig } from '../../native-models/weights/config.ts'
+import { type ModelConfig, parseConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { EMBEDDING, expectedTensors, linearModules } from '../../native-models/weights/tensors.ts'
 import { type Tuning, loraTargets } from '../../preload/contract/domain.ts'
@@ -18,7 +18,7 @@ export const shapes: Readonly<Record<ShapeName, JsonObject>> = {
 }
 
 export interface BenchModel {
-  readonly config: LlamaConfig
+  readonly config: ModelConfig
   readonly folder: string
   readonly adapter: string
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { encodeFloats, type FloatDtype } from '../../../native-models/weights/dtype.ts'
 import { ModelError } from '../../../native-models/weights/error.ts'
-import { parseConfig, type LlamaConfig } from '../../../native-models/weights/config.ts'
+import { parseConfig, type ModelConfig } from '../../../native-models/weights/config.ts'
 import { expectedTensors } from '../../../native-models/weights/tensors.ts'
 import type { TensorToWrite } from '../../../native-models/weights/safetensors.ts'
 
@@ -36,12 +36,12 @@ export const TINY = {
   torch_dtype: 'float32',
 }
 
-export function tinyConfig(changes: object = {}): LlamaConfig {
+export function tinyConfig(changes: object = {}): ModelConfig {
   return parseConfig({ ...TINY, ...changes }, 'config.json')
 }
 
 /** Every tensor of `config`, filled with distinct values that F16 and BF16 hold exactly. */
-export function tinyTensors(config: LlamaConfig, dtype: FloatDtype = 'F32'): TensorToWrite[] {
+export function tinyTensors(config: ModelConfig, dtype: FloatDtype = 'F32'): TensorToWrite[] {
   return expectedTensors(config).map(({ name, shape }, t) => {
     const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * 7 + t) % 128) / 64 - 1)
     return { name, dtype, shape, data: encodeFloats(dtype, values) }
