@@ -11,7 +11,7 @@ import { estimatedPrice } from './estimate/prices.ts'
 import { roundStages } from './plan-run.ts'
 import { waitsForPerson } from './runner.ts'
 import { changedSettings, runIn, settingsOf } from './settings.ts'
-import { type Named, titleOf } from './titles.ts'
+import { type Named, producedName, titleOf } from './titles.ts'
 
 export type Rail = Pick<RunStatus, 'runId' | 'rounds' | 'iterations' | 'others' | 'next'>
 
@@ -48,7 +48,7 @@ function iterationView(db: Database, iteration: Iteration, active: boolean): Ite
   return {
     iterationId: id, t, parentId, active,
     origin: originId === null || originStage === null ? null : { iterationId: originId, stage: originStage },
-    policy: modelName(policyModelId), previous: previousModelId && modelName(previousModelId), produced: made && modelName(made),
+    policy: modelName(policyModelId), previous: previousModelId && modelName(previousModelId), produced: made && modelName(made), makes: producedName(iteration),
     changed: changedSettings(from ? runIn(db, from) : runOf(db, iteration.runId)!, settingsOf(runIn(db, iteration))),
     stages: stagesWithShared(db, iteration).map((row) => stageView(db, iteration, row, before.find(({ stage }) => stage === row.stage))),
   }

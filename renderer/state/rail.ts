@@ -94,12 +94,15 @@ function wordsOf(state: ItemState, stages: readonly StageView[]): Pick<RailItem,
 }
 
 /** A branch by what it makes, and how it came to be. */
-export const pathName = ({ t, policy, produced }: IterationView): string => `${t}: ${policy} → ${produced ?? `M${t + 1}`}`
+export const pathName = ({ t, policy, makes }: IterationView): string => `${t}: ${policy} → ${makes}`
+
+/** Groups of settings that a branch can change. */
+const groupNames: Readonly<Record<string, string>> = { tuning: 'what is trained', sft: 'SFT', sampling: 'sampling', consistency: 'ranking', method: 'method', fixedConsistency: 'fixed C', pairs: 'pairs', gate: 'spot-check', dpo: 'DPO' }
 
 export function branchSentence({ origin, changed }: IterationView): string | null {
   if (origin === null) return null
   const step = stepOfStage(origin.stage)
-  return `A branch: does ${step === 'tune' ? 'Tune' : labels[step]} and what follows by itself${changed.length === 0 ? '' : `; other settings: ${changed.join(', ')}`}.`
+  return `A branch: does ${step === 'tune' ? 'Tune' : labels[step]} and what follows by itself${changed.length === 0 ? '' : `; other settings for ${changed.map((group) => groupNames[group] ?? group).join(', ')}`}.`
 }
 
 /** Every step in order on the way through the iteration that is shown: where a key leads to, one step on or back. */

@@ -45,6 +45,8 @@ export const IterationView = z.strictObject({
   policy: z.string(),
   previous: z.string().nullable(),
   produced: z.string().nullable(),
+  /** What that is called, made or not. */
+  makes: z.string(),
   /** The groups of settings in which it differs from its origin, or from its parent; names only. */
   changed: z.array(z.string()),
   /** In the order they are carried out. */

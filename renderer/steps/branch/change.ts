@@ -1,4 +1,5 @@
 /** What a person can change when going back to a step, and how an unfinished change is kept in the address. */
+import type { Stage } from '../../../preload/contract/domain.ts'
 import type { BackPreview, BackStage, RunSettings, SettingsChange } from '../../../preload/contract/requests/run.ts'
 import { counted, duration } from '../../state/words.ts'
 import { sections } from '../settings/fields.ts'
@@ -50,12 +51,14 @@ export function changedFields(change: SettingsChange, before: RunSettings): stri
 }
 const valueWords = (value: number | string | boolean | null): string => (value === null ? '–' : typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value))
 
+const made: Readonly<Partial<Record<Stage, string>>> = { sample: 'responses', score: 'scores', rank: 'rankings', pair: 'pairs', audit: 'what was decided about them' }
+
 /** What going back does, as a sentence. */
 export function backSentence({ how, produces, kept }: Pick<BackPreview, 'how' | 'produces' | 'kept'>): string {
   switch (how) {
     case 'settings': return 'Nothing was done yet with these settings: they are changed for what is to come.'
     case 'in-place': return 'Nothing is trained on this step yet, so it is done again where it stands. What was ranked and decided before stays in the history.'
-    case 'branch': return `This starts a branch that makes ${produces}. ${kept.length === 0 ? '' : `It shares ${kept.join(', ')} with what is there. `}The old path stays as it is and can be made active again; nothing is deleted.`
+    case 'branch': return `This starts a branch that makes ${produces}. ${kept.length === 0 ? '' : `It shares ${kept.map((stage) => made[stage] ?? stage).join(', ')} with what is there. `}The old path stays as it is and can be made active again; nothing is deleted.`
   }
 }
 
