@@ -21,6 +21,8 @@ export interface Measured {
   readonly first: number
   readonly median: number
   readonly worst: number
+  /** Mean processor time of main's own thread: how long it would be blocked on a quiet machine. */
+  readonly busy: number
   /** The longest that a timer was late meanwhile, in milliseconds. */
   readonly blocked: number
 }
@@ -43,15 +45,18 @@ export async function measureProject(folder: string, { training = false, repeats
     await setTimeout(5) // it measures from one turn of the loop to the next
     loop.reset()
     const taken: number[] = []
+    const busy: number[] = []
     for (let i = 0; i < times; i++) {
       const began = performance.now()
+      const before = process.threadCpuUsage()
       await once(i)
+      const { user, system } = process.threadCpuUsage(before)
       taken.push(performance.now() - began)
+      busy.push((user + system) / 1000)
       await setTimeout(3)
     }
     loop.disable()
-    const sorted = taken.toSorted((a, b) => a - b)
-    measured.push({ what, first: taken[0]!, median: sorted[Math.floor(times / 2)]!, worst: sorted.at(-1)!, blocked: loop.max / 1e6 })
+    measured.push({ what, first: taken[0]!, median: median(taken), worst: Math.max(...taken), busy: busy.reduce((sum, ms) => sum + ms, 0) / times, blocked: loop.max / 1e6 })
   }
 
   try {
@@ -106,6 +111,9 @@ export async function measureProject(folder: string, { training = false, repeats
   }
 }
 
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+export const describe = ({ what, first, median: middle, worst, busy, blocked }: Measured): string => [what.padEnd(42), ...[first, middle, worst, busy, blocked].map((ms) => ms.toFixed(1).padStart(9))].join('')
+
 if (import.meta.main) {
   const { values, positionals: [given] } = parseArgs({ allowPositionals: true, options: { training: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } })
   const scratch = mkdtempSync(join(tmpdir(), 'creamery-scale-'))
@@ -115,7 +123,7 @@ if (import.meta.main) {
     else cpSync(resolve(given), folder, { recursive: true })
     const measured = await measureProject(folder, values)
     if (values.json) console.log(JSON.stringify(measured))
-    else for (const { what, first, median, worst, blocked } of measured) console.log(what.padEnd(42), ...[first, median, worst, blocked].map((ms) => ms.toFixed(1).padStart(8)))
+    else console.log([`${''.padEnd(42)}    first   median    worst     busy  blocked (ms)`, ...measured.map(describe)].join('\n'))
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

@@ -134,6 +134,21 @@ describe('runs side by side', () => {
   })
 })
 
+describe('a branch', () => {
+  it('that shares its ranking adds no rows, and shows beside its origin where a pair trains', async () => {
+    const before = await ask('history/list', { limit: 200 })
+    const { iterations } = await ask('run/back', { key: 'back-to-train', iterationId: 'run1.i1', stage: 'train', settings: { dpo: { ...workbench.run.config.dpo, batchSize: 7 } } })
+    expect(iterations.map(({ iterationId }) => iterationId)).toEqual(['run1.i0', 'run1.i1b1'])
+    expect(await ask('history/list', { limit: 200 })).toEqual(before)
+    const { rows } = await ask('history/list', { iterationId: 'run1.i1b1', filter: { outcome: 'pair' } })
+    expect(rows[0]).toMatchObject({ iterationId: 'run1.i1b1', t: 1 })
+    const { pairs, responses } = await ask('history/prompt', { promptId: rows[0]!.promptId })
+    expect(pairs.map(({ iterationId, label, training }) => [iterationId, label?.source, training === null])).toEqual([['run1.i1', 'judge', false], ['run1.i1b1', 'judge', true]])
+    expect(responses.map(({ fates }) => fates.length)).toEqual(responses.map(() => 1))
+    await ask('run/activate', { iterationId: 'run1.i2' })
+  })
+})
+
 describe('what is worked out aside', () => {
   it.skipIf(process.platform !== 'linux')('refuses as here, and lets go of the project when it is closed', async () => {
     expect(await request('rank/preview', { iterationId: 'run1.i9', choice: {} })).toMatchObject({ ok: false, error: { code: 'bad-arguments' } })
