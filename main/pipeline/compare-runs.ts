@@ -11,7 +11,7 @@ import { type Run, runsOf } from '../store/runs.ts'
 import { secondsOf, stagesOf } from '../store/stages.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { judgedBy, reportRun } from './report.ts'
-import { settingsOf } from './settings.ts'
+import { runNow, settingsOf } from './settings.ts'
 
 type Scalar = string | number | boolean | null
 /** By place in the configuration: "dpo.learningRate". */
@@ -19,8 +19,9 @@ export type FlatSettings = Readonly<Record<string, Scalar>>
 
 /** The newest run of a project. @throws AppError 'bad-data' where there is none */
 export function figuresOfRun(db: Database): { figures: Omit<ComparedRun, 'project' | 'name'>; settings: FlatSettings } {
-  const run = runsOf(db).at(-1)
-  if (!run) throw new AppError('bad-data', `${db.name} holds no run; choose another project to compare.`)
+  const found = runsOf(db).at(-1)
+  if (!found) throw new AppError('bad-data', `${db.name} holds no run; choose another project to compare.`)
+  const run = runNow(db, found)
   const rounds = roundsOf(db, run)
   const inAll = iterationsOf(db, run.id).reduce((sum, { id }) => sum + secondsIn(db, id), 0)
   return { figures: { runId: run.id, models: reportModels(db, run.id), rounds, seconds: inAll }, settings: flatSettings(run) }

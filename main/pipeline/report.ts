@@ -3,17 +3,18 @@ import { pooledRewardAccuracy } from '../cream/rewards.ts'
 import { type SampledAccuracy, type Accuracy, scoreGreedy, scoreSampled } from '../evaluate/scoring.ts'
 import type { Database } from '../store/database.ts'
 import { evaluationItemsOf, evaluationsOf } from '../store/evaluations.ts'
-import { type Iteration, iterationsOf } from '../store/iterations.ts'
+import { type Iteration, activeIteration, iterationsOf, pathTo } from '../store/iterations.ts'
 import { modelsOf } from '../store/models.ts'
 import { consistenciesOf, currentSetOf } from '../store/rankings.ts'
-import { stagesOf } from '../store/stages.ts'
+import { runOf } from '../store/runs.ts'
+import { stagesWithShared } from '../store/stages.ts'
 import { type JudgedPrompt, judgedPrompts } from './judged.ts'
 
 export interface ModelReport {
   readonly model: string
   /** By task, and `all` for every question together. */
   readonly tasks: Readonly<Record<string, { readonly greedy?: Accuracy; readonly sampled?: SampledAccuracy }>>
-  /** Of the iteration that this model is the policy of; null where there is none yet. */
+  /** Of the iteration that this model is the policy of, on the active path where several start from it; null where there is none yet. */
   readonly judged: JudgedReport | null
   /** Adapter or checkpoint, relative to the project; null for M0. */
   readonly path: string | null
@@ -30,7 +31,8 @@ export interface JudgedReport {
 }
 
 export function reportRun(db: Database, runId: string): ModelReport[] {
-  const iterations = iterationsOf(db, runId)
+  const active = activePath(db, runId)
+  const iterations = [...active, ...iterationsOf(db, runId).filter(({ id }) => !active.some((one) => one.id === id))]
   return modelsOf(db, runId).map(({ id, name, path }) => {
     const iteration = iterations.find(({ t, policyModelId }) => t > 0 && policyModelId === id)
     return { model: name, tasks: tasksOf(db, id), judged: iteration ? judgedBy(db, iteration) : null, path }
@@ -75,7 +77,9 @@ export function rewardAccuracyOf(prompts: readonly JudgedPrompt[]): number | nul
   })).accuracy
 }
 
-/** Where the run stands: every stage with its status. */
+const activePath = (db: Database, runId: string): Iteration[] => pathTo(db, activeIteration(db, runOf(db, runId)!).id)
+
+/** Where the run stands: every stage of the active path with its status. */
 export function statusOf(db: Database, runId: string): { iteration: number; stage: string; status: string; error: string | null }[] {
-  return iterationsOf(db, runId).flatMap(({ id, t }) => stagesOf(db, id).map(({ stage, status, error }) => ({ iteration: t, stage, status, error })))
+  return activePath(db, runId).flatMap((iteration) => stagesWithShared(db, iteration).map(({ stage, status, error }) => ({ iteration: iteration.t, stage, status, error })))
 }
