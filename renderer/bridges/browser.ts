@@ -21,10 +21,10 @@ export async function upload(file: File, onProgress: (sent: number) => void, sig
   return new Promise((resolve) => {
     const request = new XMLHttpRequest() // fetch reports no progress of what is sent
     const fail = (sentence: string): void => resolve({ ok: false, error: { code: 'bad-arguments', sentence } })
-    request.upload.onprogress = ({ loaded }) => onProgress(loaded)
-    request.onload = () => resolve(JSON.parse(request.responseText) as Reply<PlaceEntry>)
-    request.onerror = () => fail(`${file.name} could not be sent: Creamery does not answer. Is it still running?`)
-    request.onabort = () => fail(`${file.name} was not sent: you stopped it.`)
+    request.upload.addEventListener('progress', ({ loaded }) => onProgress(loaded))
+    request.addEventListener('load', () => resolve(JSON.parse(request.responseText) as Reply<PlaceEntry>))
+    request.addEventListener('error', () => fail(`${file.name} could not be sent: Creamery does not answer. Is it still running?`))
+    request.addEventListener('abort', () => fail(`${file.name} was not sent: you stopped it.`))
     signal?.addEventListener('abort', () => request.abort(), { once: true })
     request.open('PUT', `/upload/${encodeURIComponent(file.name)}`)
     request.setRequestHeader('X-Creamery-Key', localStorage.getItem(KEY) ?? '')
@@ -62,21 +62,21 @@ function listen(key: string, from: Cursor | null, listener: (message: EventMessa
   const connect = (): void => {
     const place = cursor ? `?${new URLSearchParams({ epoch: cursor.epoch, after: String(cursor.sequence) })}` : ''
     socket = new WebSocket(`ws://${location.host}/events${place}`, ['creamery', key])
-    socket.onopen = () => {
+    socket.addEventListener('open', () => {
       wait = FIRST_WAIT
       onConnection('connected')
-    }
-    socket.onmessage = ({ data }: MessageEvent<string>) => {
+    })
+    socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
       const message = JSON.parse(data) as EventMessage
       cursor = message.kind === 'snapshot' ? message.cursor : { epoch: message.epoch, sequence: message.events.at(-1)?.sequence ?? cursor?.sequence ?? 0 }
       listener(message)
-    }
-    socket.onclose = () => {
+    })
+    socket.addEventListener('close', () => {
       if (ended) return
       onConnection('lost')
       timer = setTimeout(connect, wait)
       wait = Math.min(2 * wait, LONGEST_WAIT)
-    }
+    })
   }
   connect()
   return () => {

@@ -3,10 +3,12 @@ import { getContext, setContext } from 'svelte'
 import type { EventMessage, WorkbenchEvent } from '../../preload/contract/events.ts'
 import type { Bridge, Params, RequestName, Result } from '../../preload/contract/requests.ts'
 import type { AppInfo } from '../../preload/contract/requests/app.ts'
+import type { PlaceEntry } from '../../preload/contract/requests/place.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { IterationView, Job, JobEnd, RunStatus } from '../../preload/contract/requests/run.ts'
 import type { Stage } from '../../preload/contract/domain.ts'
 import { type Connection, type OpenBridge, Refused, ask, newKey } from '../api.ts'
+import { upload } from '../bridges/browser.ts'
 import { place } from './route.svelte.ts'
 
 export interface Notice {
@@ -46,6 +48,13 @@ export class Workbench {
     return ask(this.#bridge, name, params)
   }
 
+  /** A file that a person dropped or chose in the page: named to main where it lies, else sent there. @throws Refused */
+  async bring(file: File, onProgress: (sent: number) => void, signal?: AbortSignal): Promise<PlaceEntry> {
+    const reply = await (this.#bridge.locate?.(file) ?? upload(file, onProgress, signal))
+    if (!reply.ok) throw new Refused(reply.error.code, reply.error.sentence)
+    return reply.value
+  }
+
   /** Does something for the person; what main refuses becomes a notice. @returns what it gave, or undefined */
   async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
@@ -81,7 +90,7 @@ export class Workbench {
   async start(until?: Stage): Promise<Job | undefined> {
     const { route } = place
     const shown = route.page === 'round' ? this.iteration(route.iterationId) : undefined
-    if (shown?.active === false) return void this.tell('problem', `This branch is kept as it was left, so nothing of it runs. Make it active first (in the list of steps), then start again.`)
+    if (shown?.active === false && shown.stages.some(({ status }) => status !== 'done')) return void this.tell('problem', 'This branch is kept as it was left, so nothing of it runs. Make it active first (in the list of steps), then start again.')
     return this.attempt(() => this.ask('run/start', { key: newKey(), ...(until && { until }) }))
   }
 
