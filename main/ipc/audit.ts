@@ -1,19 +1,20 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import type { AuditPreview, AuditSession } from '../../preload/contract/requests/audit.ts'
-import { decideGate, viewEffect, viewGate } from '../pipeline/gate.ts'
+import { askAside } from '../pipeline/aside.ts'
+import { decideGate, viewGate } from '../pipeline/gate.ts'
 import { judgePair, judgeRanking, nextShown, noteShown, undoVerdict } from '../pipeline/judging.ts'
-import { type RankedIteration, rankedBy, rankedIteration } from '../pipeline/rank-view.ts'
+import { type RankedIteration, rankedBy, rankedIteration, readRanked } from '../pipeline/rank-view.ts'
 import { runIn } from '../pipeline/settings.ts'
 import { type Audit, asAudit, extendSession, type PairAudit, previewSession, progressOf, type RankingAudit, sessionsOf, startAudit } from '../pipeline/spot-check.ts'
 import { newestClosed, reportOf, reviewPairs, trustOf } from '../pipeline/spot-check-report.ts'
 import { auditOf, closeAudit, criterionVersion } from '../store/audits.ts'
 import { type Iteration, iterationOf, pathTo } from '../store/iterations.ts'
-import { rankingSetOf } from '../store/rankings.ts'
+import { currentSetOf, rankingSetOf } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
 import { rankedOf } from './rank.ts'
 import type { Workbench } from './workbench.ts'
 
-export const auditHandlers: HandlersOf<'audit'> = {
+const answers: HandlersOf<'audit'> = {
   'audit/plan': (workbench, { iterationId, ...size }) => {
     const { iteration, ranked } = rankedOf(workbench, iterationId)
     return previewSession(workbench.project.db, workbench.run, ranked, size, rateSoFar(workbench, iteration))
@@ -75,10 +76,7 @@ export const auditHandlers: HandlersOf<'audit'> = {
     const { audit, ranked } = sessionOf(workbench, session)
     return reviewPairs(workbench.project.db, ofPairs(audit), ranked, window)
   },
-  'audit/effect': (workbench, { iterationId, choice, measureOnly }) => {
-    const { ranked } = rankedOf(workbench, iterationId)
-    return viewEffect(workbench.project.db, configIn(workbench, iterationId), ranked, choice, measureOnly)
-  },
+  'audit/effect': (workbench, { iterationId, ...choice }) => askAside(workbench.project.folder, 'viewEffect', { iterationId: workbench.iteration(iterationId).id, ...choice }),
   'audit/gate': (workbench, { iterationId }) => viewGate(workbench.project.db, workbench.iteration(iterationId)),
   'audit/decide': (workbench, { iterationId, ...decision }) => {
     workbench.requireIdleWriter()
@@ -89,6 +87,14 @@ export const auditHandlers: HandlersOf<'audit'> = {
     return viewGate(db, iteration)
   },
 }
+
+/** Nearly every answer needs the rankings of its iteration or session; what was not read yet is read bit by bit first, and others are answered meanwhile. */
+export const auditHandlers = Object.fromEntries(Object.entries(answers).map(([name, answer]) => [name, async (workbench: Workbench, params: { iterationId?: string; session?: string }) => {
+  const { db } = workbench.project
+  const set = params.session === undefined ? currentSetOf(db, params.iterationId!) : rankingSetOf(db, auditOf(db, params.session)?.setId ?? '')
+  if (set) await readRanked(db, set)
+  return (answer as (workbench: Workbench, params: unknown) => unknown)(workbench, params)
+}])) as unknown as HandlersOf<'audit'>
 
 /** A session with the rankings it was planned on, whichever count now. */
 function sessionOf(workbench: Workbench, id: string): { audit: Audit; iterationId: string; ranked: RankedIteration } {

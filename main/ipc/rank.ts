@@ -3,11 +3,10 @@ import { askAside } from '../pipeline/aside.ts'
 import { goBack } from '../pipeline/branch.ts'
 import { settingsOfChoice } from '../pipeline/rank-again.ts'
 import { listPrompts, rankedPromptView, rankingOfPrompt } from '../pipeline/rank-rows.ts'
-import { type RankedIteration, rankedIteration, viewRanks } from '../pipeline/rank-view.ts'
+import { rankedNow, rankedSet, viewRanks } from '../pipeline/rank-view.ts'
 import { changedSettings, runIn } from '../pipeline/settings.ts'
 import { pairPage, promptHeadOf, responseTexts } from '../store/browse.ts'
-import type { Iteration } from '../store/iterations.ts'
-import { type RankingSet, currentSetOf } from '../store/rankings.ts'
+import type { RankingSet } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
 import type { Workbench } from './workbench.ts'
 
@@ -33,7 +32,8 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   'rank/bias': (workbench, { iterationId }) => askAside(workbench.project.folder, 'biasOf', { iterationId: workbench.iteration(iterationId).id }),
   'rank/apply': (workbench, { key, iterationId, choice }) => {
     const { db } = workbench.project
-    const { iteration } = rankedOf(workbench, iterationId)
+    const iteration = workbench.iteration(iterationId)
+    setOf(workbench, iterationId)
     return workbench.once(key, () => {
       workbench.requireIdleWriter()
       const change = settingsOfChoice(runIn(db, iteration), choice)
@@ -59,17 +59,7 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
 }
 
 /** @throws AppError 'bad-arguments' before the stage `rank` is done */
-function setOf(workbench: Workbench, iterationId: string): RankingSet {
-  const { t } = workbench.iteration(iterationId)
-  const set = currentSetOf(workbench.project.db, iterationId)
-  if (!set) throw new AppError('bad-arguments', `Iteration ${t} is not ranked yet; carry the run on through its stage "rank".`)
-  return set
-}
+const setOf = (workbench: Workbench, iterationId: string): RankingSet => rankedSet(workbench.project.db, workbench.iteration(iterationId))
 
 /** @throws AppError 'bad-arguments' before the stage `rank` is done */
-export function rankedOf(workbench: Workbench, iterationId: string): { iteration: Iteration; ranked: RankedIteration } {
-  const iteration = workbench.iteration(iterationId)
-  const ranked = rankedIteration(workbench.project.db, iteration)
-  if (!ranked) throw new AppError('bad-arguments', `Iteration ${iteration.t} is not ranked yet; carry the run on through its stage "rank".`)
-  return { iteration, ranked }
-}
+export const rankedOf = (workbench: Workbench, iterationId: string): ReturnType<typeof rankedNow> => rankedNow(workbench.project.db, workbench.iteration(iterationId).id)

@@ -2,20 +2,22 @@
 import type { Alarm } from '../../preload/contract/requests/alarm.ts'
 import type { BiasView } from '../../preload/contract/requests/bias.ts'
 import type { ModelFigures } from '../../preload/contract/requests/figures.ts'
+import type { EffectView, GateChoice } from '../../preload/contract/requests/gate.ts'
 import type { ComparedRun } from '../../preload/contract/requests/history.ts'
 import type { RankChoice, RankPreview } from '../../preload/contract/requests/rank.ts'
 import type { SampleSummary } from '../../preload/contract/requests/sample.ts'
-import { AppError } from '../../preload/contract/errors.ts'
 import type { Database } from '../store/database.ts'
 import { iterationOf, iterationsOf } from '../store/iterations.ts'
 import { alarmsOf } from './alarms.ts'
 import { biasOf } from './bias.ts'
 import { type FlatSettings, figuresOfRun, reportModels } from './compare-runs.ts'
-import { previewRanks, rankedIteration } from './rank-view.ts'
+import { viewEffect } from './gate.ts'
+import { previewRanks, rankedNow } from './rank-view.ts'
 import { summariseSamples } from './sample-summary.ts'
 import { runIn } from './settings.ts'
 
 interface Questions {
+  viewEffect: { params: { iterationId: string; choice: GateChoice; measureOnly: boolean }; result: EffectView }
   biasOf: { params: { iterationId: string }; result: BiasView | null }
   alarmsOf: { params: { runId: string; iterationId?: string | undefined }; result: Alarm[] }
   reportModels: { params: { runId: string }; result: ModelFigures[] }
@@ -37,10 +39,15 @@ export const questions: { readonly [Name in Question]: Answer<Name> } = {
   previewRanks: {
     keepsOpen: true,
     answer: (db, { iterationId, choice }) => {
-      const iteration = iterationOf(db, iterationId)!
-      const ranked = rankedIteration(db, iteration)
-      if (!ranked) throw new AppError('bad-arguments', `Iteration ${iteration.t} is not ranked yet; carry the run on through its stage "rank".`)
+      const { iteration, ranked } = rankedNow(db, iterationId)
       return previewRanks(db, runIn(db, iteration), iteration, ranked, choice)
+    },
+  },
+  viewEffect: {
+    keepsOpen: true,
+    answer: (db, { iterationId, choice, measureOnly }) => {
+      const { iteration, ranked } = rankedNow(db, iterationId)
+      return viewEffect(db, runIn(db, iteration).config, ranked, choice, measureOnly)
     },
   },
   biasOf: { keepsOpen: true, answer: (db, { iterationId }) => biasOf(db, iterationOf(db, iterationId)!) },

@@ -1,15 +1,17 @@
 /** Rank for people: the stored set's view, every prompt's row, and what another choice would change, with no forward pass. */
+import { AppError } from '../../preload/contract/errors.ts'
 import type { LabelView, RankChoice, RankPreview, RankView } from '../../preload/contract/requests/rank.ts'
 import { quantitiesOf } from '../cream/judges.ts'
 import { promptHeads } from '../store/browse.ts'
 import type { Database } from '../store/database.ts'
 import { setLabels, skipCounts } from '../store/ranked-prompts.ts'
-import type { Iteration } from '../store/iterations.ts'
+import { type Iteration, iterationOf } from '../store/iterations.ts'
 import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import type { Run } from '../store/runs.ts'
 import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, tallyPrompts, tallySet, viewAgreement } from './agreement.ts'
-import { type JudgedPrompt, judgedPrompts, valuesBy } from './judged.ts'
+import { type JudgedPrompt, judgedPrompts, readJudged, valuesBy } from './judged.ts'
 import { type Outcome, type Outcomes, chooseOutcomes, labellingOf, reasonToStop, storedOutcomes, viewLabels } from './labels.ts'
+import { inSlices } from './slices.ts'
 
 /** An iteration as it was ranked. */
 export interface RankedIteration {
@@ -28,6 +30,19 @@ export function rankedIteration(db: Database, { id }: Iteration): RankedIteratio
   return set ? rankedBy(db, set) : null
 }
 
+/** @throws AppError 'bad-arguments' before the stage `rank` is done */
+export function rankedNow(db: Database, iterationId: string): { iteration: Iteration; ranked: RankedIteration } {
+  const iteration = iterationOf(db, iterationId)!
+  return { iteration, ranked: rankedBy(db, rankedSet(db, iteration)) }
+}
+
+/** @throws AppError 'bad-arguments' before the stage `rank` is done */
+export function rankedSet(db: Database, { id, t }: Iteration): RankingSet {
+  const set = currentSetOf(db, id)
+  if (!set) throw new AppError('bad-arguments', `Iteration ${t} is not ranked yet; carry the run on through its stage "rank".`)
+  return set
+}
+
 /** An iteration as one of its sets ranks it, whichever counts now. */
 export function rankedBy(db: Database, set: RankingSet): RankedIteration {
   const rule = ruleOf(set)
@@ -35,6 +50,16 @@ export function rankedBy(db: Database, set: RankingSet): RankedIteration {
   let prompts = measured.get(judged)
   if (!prompts) measured.set(judged, (prompts = judged.map((prompt) => measurePrompt(prompt, rule))))
   return { set, rule, prompts, outcomes: outcomesOf(db, set.id) }
+}
+
+/** What `rankedBy` needs, read a bit at a time where it was not read before. */
+export async function readRanked(db: Database, set: RankingSet): Promise<void> {
+  const judged = await readJudged(db, set)
+  if (measured.has(judged)) return
+  const rule = ruleOf(set)
+  const prompts: MeasuredPrompt[] = []
+  await inSlices(judged, (prompt) => void prompts.push(measurePrompt(prompt, rule)))
+  measured.set(judged, prompts)
 }
 
 const paired = new WeakMap<Database, Map<string, Outcomes>>()

@@ -81,9 +81,16 @@ type ResponseRow<T extends ResponseHead> = Omit<T, 'isCorrect'> & { isCorrect: n
 
 const responseHead = 'id, prompt_id, position, length(token_ids) / 4 AS tokens, finish_reason, is_correct'
 
+/** Prompts from one id to another, both included. */
+export interface PromptSpan {
+  readonly first: string
+  readonly last: string
+}
+export const wholeSpan: PromptSpan = { first: '', last: '\uffff' }
+
 /** All of an iteration, by prompt and position. */
-export function responseHeads(db: Database, iterationId: string): ResponseHead[] {
-  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position`, { iterationId }).map(withCorrectness)
+export function responseHeads(db: Database, iterationId: string, span = wholeSpan): ResponseHead[] {
+  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = ${samplesOf} AND prompt_id BETWEEN @first AND @last ORDER BY prompt_id, position`, { iterationId, ...span }).map(withCorrectness)
 }
 
 /** One prompt's responses in one iteration, by position. */
