@@ -71,6 +71,7 @@ function stageView(db: Database, iteration: Iteration, row: StageRow, before: St
 
 /** What the stage took in the branch that this one came from, or in the last round that has it done: equal shares make rounds comparable. */
 export function priceOf(db: Database, iteration: Iteration, stage: Stage, before: StageRow | undefined): Price | null {
+  if (stage === 'audit') return null // a person's time
   const then = before && secondsOf(before)
   if (then !== undefined && then !== null) return { seconds: then, basis: 'as it took before' }
   for (let { parentId } = iteration; parentId !== null;) {

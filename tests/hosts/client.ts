@@ -69,7 +69,7 @@ export class Page {
   }
 
   /** Opens the printed link as a person does. */
-  static async open(host: BrowserHost): Promise<Page> {
+  static async open(host: Pick<BrowserHost, 'port' | 'link'>): Promise<Page> {
     const link = new URL(host.link())
     const answer = await send(host.port, { path: link.pathname + link.search, headers: { Host: link.host, 'Sec-Fetch-Site': 'none' } })
     const [cookie] = answer.headers['set-cookie'] as string[]

@@ -43,7 +43,7 @@ describe('npm start', () => {
     const [, link] = /(http:\/\/127\.0\.0\.1:\d+\/enter\?token=[\w-]+)\n$/.exec(line) ?? []
     if (command === 'start') expect(line).toBe(`Creamery runs on loopback (the browser was asked for); open: ${link}\n`)
     const port = Number(new URL(link!).port)
-    const page = await Page.open({ port, link: () => link!, close: async () => {} })
+    const page = await Page.open({ port, link: () => link! })
     const { headers, body } = await send(port, { headers: page.reading() })
     expect(headers['content-security-policy']).toContain("default-src 'none'")
     expect(body).toMatch(/<script type="module"[^>]* src="\.\/assets\//)
