@@ -1,24 +1,21 @@
 import { AppError } from '../../preload/contract/errors.ts'
-import type { AuditPreview, AuditSession } from '../../preload/contract/requests/audit.ts'
+import type { AuditSession } from '../../preload/contract/requests/audit.ts'
 import { askAside } from '../pipeline/aside.ts'
 import { decideGate, viewGate } from '../pipeline/gate.ts'
 import { judgePair, judgeRanking, nextShown, noteShown, undoVerdict } from '../pipeline/judging.ts'
 import { type RankedIteration, rankedBy, rankedIteration, readRanked } from '../pipeline/rank-view.ts'
 import { runIn } from '../pipeline/settings.ts'
-import { type Audit, asAudit, extendSession, type PairAudit, previewSession, progressOf, type RankingAudit, sessionsOf, startAudit } from '../pipeline/spot-check.ts'
-import { newestClosed, reportOf, reviewPairs, trustOf } from '../pipeline/spot-check-report.ts'
+import { type Audit, asAudit, extendSession, type PairAudit, progressOf, type RankingAudit, sessionsOf, startAudit } from '../pipeline/spot-check.ts'
+import { reportOf, reviewPairs, trustOf } from '../pipeline/spot-check-report.ts'
 import { auditOf, closeAudit, criterionVersion } from '../store/audits.ts'
-import { type Iteration, iterationOf, pathTo } from '../store/iterations.ts'
+import { iterationOf } from '../store/iterations.ts'
 import { currentSetOf, rankingSetOf } from '../store/rankings.ts'
 import type { HandlersOf } from './handler.ts'
 import { rankedOf } from './rank.ts'
 import type { Workbench } from './workbench.ts'
 
 const answers: HandlersOf<'audit'> = {
-  'audit/plan': (workbench, { iterationId, ...size }) => {
-    const { iteration, ranked } = rankedOf(workbench, iterationId)
-    return previewSession(workbench.project.db, workbench.run, ranked, size, rateSoFar(workbench, iteration))
-  },
+  'audit/plan': (workbench, { iterationId, ...size }) => askAside(workbench.project.folder, 'previewSession', { iterationId: workbench.iteration(iterationId).id, ...size }),
   'audit/start': (workbench, { iterationId, ...session }) => {
     workbench.requireWriter()
     const { ranked } = rankedOf(workbench, iterationId)
@@ -116,17 +113,6 @@ function ofRankings(audit: Audit): RankingAudit {
 }
 
 const configIn = ({ project: { db } }: Workbench, iterationId: string) => runIn(db, iterationOf(db, iterationId)!).config
-
-/** Of the newest closed spot-check of these pairs, or of those on the way to them. */
-function rateSoFar({ project: { db } }: Workbench, { id }: Iteration): AuditPreview['rate'] {
-  for (const iteration of pathTo(db, id).reverse()) {
-    const ranked = rankedIteration(db, iteration)
-    const session = ranked && newestClosed(db, ranked)
-    const agreement = session && reportOf(db, session, ranked).agreement
-    if (agreement) return { agreement: agreement.rate, from: iteration.id === id ? 'this iteration' : 'an earlier iteration' }
-  }
-  return null
-}
 
 function viewOf({ project: { db } }: Workbench, iterationId: string, audit: Audit): AuditSession {
   const { id: session, mode, continuesId: continues, criterion, annotator, line, closedAt } = audit

@@ -1,5 +1,6 @@
 /** What takes too long for the loop that also answers everything else; each is answered from a connection that only reads. */
 import type { Alarm } from '../../preload/contract/requests/alarm.ts'
+import type { AuditMode, AuditPreview } from '../../preload/contract/requests/audit.ts'
 import type { BiasView } from '../../preload/contract/requests/bias.ts'
 import type { ModelFigures } from '../../preload/contract/requests/figures.ts'
 import type { EffectView, GateChoice } from '../../preload/contract/requests/gate.ts'
@@ -15,8 +16,11 @@ import { viewEffect } from './gate.ts'
 import { previewRanks, rankedNow } from './rank-view.ts'
 import { summariseSamples } from './sample-summary.ts'
 import { runIn } from './settings.ts'
+import { previewSession } from './spot-check.ts'
+import { rateSoFar } from './spot-check-report.ts'
 
 interface Questions {
+  previewSession: { params: { iterationId: string; mode: AuditMode; pairs: number; line: number }; result: AuditPreview }
   viewEffect: { params: { iterationId: string; choice: GateChoice; measureOnly: boolean }; result: EffectView }
   biasOf: { params: { iterationId: string }; result: BiasView | null }
   alarmsOf: { params: { runId: string; iterationId?: string | undefined }; result: Alarm[] }
@@ -41,6 +45,13 @@ export const questions: { readonly [Name in Question]: Answer<Name> } = {
     answer: (db, { iterationId, choice }) => {
       const { iteration, ranked } = rankedNow(db, iterationId)
       return previewRanks(db, runIn(db, iteration), iteration, ranked, choice)
+    },
+  },
+  previewSession: {
+    keepsOpen: true,
+    answer: (db, { iterationId, ...size }) => {
+      const { iteration, ranked } = rankedNow(db, iterationId)
+      return previewSession(db, runIn(db, iteration), ranked, size, rateSoFar(db, iteration))
     },
   },
   viewEffect: {

@@ -1,6 +1,6 @@
 /** What a closed spot-check says: the report, which judge people trust, and the judged pairs unblinded. */
 import { AppError } from '../../preload/contract/errors.ts'
-import type { ReviewedPair } from '../../preload/contract/requests/audit.ts'
+import type { AuditPreview, ReviewedPair } from '../../preload/contract/requests/audit.ts'
 import type { AuditReport, TrustReport } from '../../preload/contract/requests/audit-report.ts'
 import { type Decision, decisionsOf, observe, type ShowingVerdict } from '../cream/agreement.ts'
 import { hastyMs, reportAudit } from '../cream/audit-report.ts'
@@ -8,8 +8,9 @@ import { gateOf } from '../cream/gate.ts'
 import { humanTaus, reportTrust } from '../cream/human-ranking.ts'
 import { promptHeadOf, responseTexts } from '../store/browse.ts'
 import type { Database } from '../store/database.ts'
+import { type Iteration, pathTo } from '../store/iterations.ts'
 import { modelName } from './context.ts'
-import type { RankedIteration } from './rank-view.ts'
+import { type RankedIteration, rankedIteration } from './rank-view.ts'
 import { type Audit, auditPairs, type PairAudit, type RankingAudit, rankingsIn, sessionsOf, verdictsIn } from './spot-check.ts'
 import { readEffects } from './verdict-effects.ts'
 
@@ -78,4 +79,15 @@ export function reviewPairs(db: Database, audit: PairAudit, ranked: RankedIterat
     }
   })
   return { rows, total: judged.length }
+}
+
+/** Of the newest closed spot-check of these pairs, or of those on the way to them. */
+export function rateSoFar(db: Database, { id }: Iteration): AuditPreview['rate'] {
+  for (const iteration of pathTo(db, id).reverse()) {
+    const ranked = rankedIteration(db, iteration)
+    const session = ranked && newestClosed(db, ranked)
+    const agreement = session && reportOf(db, session, ranked).agreement
+    if (agreement) return { agreement: agreement.rate, from: iteration.id === id ? 'this iteration' : 'an earlier iteration' }
+  }
+  return null
 }

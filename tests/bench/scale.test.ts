@@ -6,7 +6,7 @@ import { makeProject } from './make-project.ts'
 import { describe, measureProject } from './scale.ts'
 
 /** Answered by the thread aside: main only passes them on. */
-const aside = ['rank/preview', 'rank/bias', 'alarm/list', 'sample/summary', 'evaluation/report', 'history/runs']
+const aside = ['rank/preview', 'rank/bias', 'alarm/list', 'sample/summary', 'evaluation/report', 'history/runs', 'audit/effect']
 
 test('opens in 1.5 s, answers every page of a table in 50 ms and one prompt\'s history in 5 ms', async () => {
   const folder = join(temporaryFolder('scale'), 'project')
