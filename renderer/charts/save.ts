@@ -21,7 +21,9 @@ export function saveSvg(picture: SVGSVGElement, name: string): void {
 
 export const saveCsv = (table: ChartTable, name: string): void => save(csvOf(table), `${name}.csv`, 'text/csv')
 
-export const csvOf = ({ columns, rows }: ChartTable): string => [columns, ...rows].map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('')
+export const csvOf = ({ columns, rows }: ChartTable): string => csvLines([columns, ...rows])
+
+export const csvLines = (rows: readonly (readonly Cell[])[]): string => rows.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('')
 
 /** Texts that a spreadsheet would take for a formula are quoted with an apostrophe: models write such texts. */
 function csvCell(cell: Cell): string {
@@ -31,8 +33,8 @@ function csvCell(cell: Cell): string {
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
 }
 
-export function save(content: string, name: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type }))
+export function save(content: string | readonly string[], name: string, type: string): void {
+  const url = URL.createObjectURL(new Blob(typeof content === 'string' ? [content] : [...content], { type }))
   const link = Object.assign(document.createElement('a'), { href: url, download: name })
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
