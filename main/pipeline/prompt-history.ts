@@ -83,11 +83,11 @@ function rankingsIn(db: Database, run: Run, { id: iterationId, t, baseModelId }:
 type PairView = PromptHistoryView['pairs'][number]
 
 /** The pair in every iteration whose ranking this set is or was. */
-function trainings(db: Database, { promptId, ...pair }: Pair, set: RankingSet, iterations: readonly Iteration[], labels: readonly (Label & { iterationId: string; setId: string })[]): PairView[] {
-  return iterations.filter(({ id, setId }) => id === set.iterationId || setId === set.id).map((iteration) => {
-    const label = labels.findLast(({ iterationId, setId }) => iterationId === iteration.id && setId === set.id)
+function trainings(db: Database, { setId, chosenId, rejectedId, margin, consistency }: Pair, set: RankingSet, iterations: readonly Iteration[], labels: readonly (Label & { iterationId: string; setId: string })[]): PairView[] {
+  return iterations.filter((one) => one.id === set.iterationId || one.setId === set.id).map((iteration) => {
+    const label = labels.findLast((one) => one.iterationId === iteration.id && one.setId === set.id)
     return {
-      ...pair, iterationId: iteration.id,
+      setId, iterationId: iteration.id, chosenId, rejectedId, margin, consistency,
       label: label ? { source: label.source, chosenId: label.chosenId, rejectedId: label.rejectedId, consistency: label.consistency } : null,
       training: label && label.source !== 'dropped' && gateOn(db, iteration.id, set.id)?.id === label.gateId ? trainingOf(db, iteration, label) : null,
     }
