@@ -53,7 +53,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'main/text': { ...inMain, may: contractTypes, packages: ['@huggingface/tokenizers', '@huggingface/jinja'] },
   'main/data': { ...inMain, may: ['main/text', 'preload/contract'], packages: ['csv-parse', 'hyparquet', 'hyparquet-compressors'] },
   'main/evaluate': { ...inMain, may: ['main/text', 'main/cream', ...engineHost, 'preload/contract'] },
-  'main/export': { ...inMain, may: ['native-models', 'main/text', ...engineHost, 'main/store', 'preload/contract'], packages: ['fflate'] },
+  'main/export': { ...inMain, may: ['native-models', 'main/text', ...engineHost, ...sandboxHost, 'main/store', 'preload/contract'], packages: ['fflate'] },
   'main/engine': engine,
   'main/engine/host.ts': engineBorder,
   'main/engine/protocol.ts': engineBorder,

@@ -31,6 +31,8 @@ export interface EngineCalls {
   footprint: { params: FootprintParams; result: Footprint; event: never }
   /** Log-probabilities of completions under one or more models. */
   score: { params: ScoreParams; result: ScoreResult; event: never }
+  /** Every logit of given token sequences: what a proof compares. */
+  logits: { params: LogitsParams; result: { logits: readonly Float32Array[] }; event: never }
   /** Responses of one planned batch; events stream tokens as they come. */
   sample: { params: SampleParams; result: SampleResult; event: SampleEvent }
   /** Frees what sampling holds (merged weights, cache). */
@@ -92,8 +94,10 @@ export interface Footprint {
 
 export interface GraphSize {
   readonly nodes: number
-  /** What a run needs beside its feeds. */
+  /** What a run needs beside its feeds: by this the engine bounds its sessions. */
   readonly activationBytes: number
+  /** What the arena comes to hold over a few runs. */
+  readonly arenaBytes: number
 }
 
 /** A model on disk: a Hugging Face folder and perhaps a PEFT adapter folder on top. */
@@ -124,6 +128,12 @@ export interface ScoreParams extends Place {
 export interface ScoreResult {
   /** Per model, per sequence: the log-probability of every completion token, in nats. */
   readonly perTokenLogps: readonly (readonly Float32Array[])[]
+}
+
+export interface LogitsParams extends Place {
+  readonly model: ModelRef
+  /** Short ones: length × vocabulary numbers come back for each. */
+  readonly sequences: readonly Int32Array[]
 }
 
 export interface SampleParams extends Place {

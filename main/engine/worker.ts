@@ -3,6 +3,7 @@ import { probe, tryDevice } from './devices.ts'
 import { type Handlers, reportMemory, serve } from './dispatch.ts'
 import { footprint } from './footprint.ts'
 import { measureGemm } from './gemm.ts'
+import { logits } from './logits.ts'
 import { sweepTemporaryFolders } from './merged.ts'
 import type { EngineCalls } from './protocol.ts'
 import { endSampling, sample } from './sampler.ts'
@@ -24,6 +25,7 @@ export const handlers: Handlers<EngineCalls> = {
   gemm: measureGemm,
   footprint,
   score,
+  logits,
   sample,
   endSampling: done(endSampling),
   startTraining,

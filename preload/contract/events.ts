@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { Stage } from './domain.ts'
+import { ExportEnd, ExportJob } from './requests/export.ts'
 import { Metrics } from './requests/figures.ts'
 import { OpenedProject } from './requests/project.ts'
 import { Job, JobEnd } from './requests/run.ts'
@@ -37,6 +38,9 @@ export const WorkbenchEvent = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('audit-changed'), session: Id }),
   /** Something was decided at an iteration's gate. */
   z.strictObject({ kind: z.literal('gate-decided'), iterationId: Id }),
+  /** A few a second at most. */
+  z.strictObject({ kind: z.literal('export-progressed'), job: ExportJob }),
+  z.strictObject({ kind: z.literal('export-ended'), end: ExportEnd }),
 ])
 export type WorkbenchEvent = z.infer<typeof WorkbenchEvent>
 

@@ -10,6 +10,7 @@ import { appRequests } from './requests/app.ts'
 import { auditRequests } from './requests/audit.ts'
 import { biasRequests } from './requests/bias.ts'
 import { estimateRequests } from './requests/estimate.ts'
+import { exportRequests } from './requests/export.ts'
 import { figureRequests } from './requests/figures.ts'
 import { historyRequests } from './requests/history.ts'
 import { type PlaceEntry, placeRequests } from './requests/place.ts'
@@ -31,6 +32,7 @@ export const requests = {
   ...alarmRequests,
   ...estimateRequests,
   ...historyRequests,
+  ...exportRequests,
 } satisfies Record<`${string}/${string}`, { params: z.ZodType; result: z.ZodType }>
 
 export type RequestName = keyof typeof requests
