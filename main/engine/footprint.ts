@@ -1,6 +1,7 @@
 /** How large graphs are before anything runs: what memory estimates are made of. */
 import { totalmem } from 'node:os'
 import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
+import { arenaBytes } from '../../native-models/onnx/arena.ts'
 import { activationBytes } from '../../native-models/onnx/memory.ts'
 import { type Graph, sizeOf } from '../../native-models/onnx/types.ts'
 import { scoringGraph, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
@@ -39,4 +40,4 @@ export function footprint({ folder, tuning, scoring, training, sampling, device 
   })
 }
 
-const sizeOfGraph = (graph: Graph): GraphSize => ({ nodes: graph.nodes.length, activationBytes: activationBytes(graph) })
+const sizeOfGraph = (graph: Graph): GraphSize => ({ nodes: graph.nodes.length, activationBytes: activationBytes(graph), arenaBytes: arenaBytes(graph) })

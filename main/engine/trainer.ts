@@ -74,6 +74,7 @@ export function endTraining(): void {
   const { values, m, v, sums, params } = current
   for (const group of [values, m, v, sums]) for (const one of Object.values(group)) one.dispose()
   if (params.tuning.kind === 'lora') forgetModels()
+  forgetSessions() // no other work has graphs of these shapes
   current = null
 }
 

@@ -63,8 +63,15 @@ export async function optimise(context: StageContext, objective: Objective): Pro
   await saveResult(context, total, unsaved)
 }
 
+/** What the order of examples depends on. */
+export interface StepOrder {
+  readonly run: Pick<StageContext['run'], 'id' | 'seed'>
+  readonly iteration: Pick<StageContext['iteration'], 't'>
+  readonly stage: StageContext['stage']
+}
+
 /** Example indices of every optimiser step; each epoch is a permutation of its own. Branches take theirs in the same order, so that they differ in nothing but what was changed. */
-export function planSteps({ run, iteration: { t }, stage }: Pick<StageContext, 'run' | 'iteration' | 'stage'>, { examples, hyper: { batchSize, epochs } }: Pick<Objective, 'examples' | 'hyper'>): number[][] {
+export function planSteps({ run, iteration: { t }, stage }: StepOrder, { examples, hyper: { batchSize, epochs } }: Pick<Objective, 'examples' | 'hyper'>): number[][] {
   const stepsPerEpoch = Math.ceil(examples / batchSize)
   const orders = Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(examples, run.seed, hashText(idOfStage(iterationId(run.id, t), stage)), epoch))
   return Array.from({ length: Math.ceil(stepsPerEpoch * epochs) }, (_, step) => {

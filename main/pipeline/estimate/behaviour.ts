@@ -1,5 +1,7 @@
 /** How a model answers, as far as a probe saw it: how long, and how varied. */
 
+import { hashText, uniform } from '../../../native-models/random.ts'
+
 /** One sampled completion: its tokens, and whether it ended by itself within them. */
 export interface Observed {
   readonly tokens: number
@@ -54,19 +56,11 @@ export function meanSteps(behaviour: Behaviour, rows: number, most: number): num
   return sum
 }
 
-/** `count` lengths as they would be drawn, spread evenly over the distribution and dealt in a mixed order; each at least 1. */
-export function spreadLengths(behaviour: Behaviour, count: number, most: number): number[] {
-  const quantiles: number[] = []
-  let s = 1
-  for (let i = 0; i < count; i++) {
-    const above = 1 - (i + 0.5) / count
-    while (s < most && survivalAt(behaviour, s, most) > above) s++
-    quantiles.push(s)
-  }
-  // The golden ratio's steps visit every place once when they are coprime to the count.
-  let step = Math.max(1, Math.round(count * 0.6180339887))
-  while (gcd(step, count) !== 1) step++
-  return Array.from({ length: count }, (_, i) => quantiles[(i * step) % count]!)
+/** `count` lengths as they would be drawn, each at least 1; the same for the same seed. */
+export function drawLengths(behaviour: Behaviour, count: number, most: number, seed: number): number[] {
+  const survival = Array.from({ length: most + 1 }, (_, s) => survivalAt(behaviour, s, most))
+  return Array.from({ length: count }, (_, i) => {
+    const u = uniform(seed, hashText('lengths'), i)
+    return Math.max(1, survival.findIndex((above) => above <= u)) // P(more than s) ≤ u first: the inverse of the distribution
+  })
 }
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))

@@ -37,12 +37,15 @@ export function shapesToSize(work: Workload, plan: WorkPlan): FootprintParams {
 function kindsOf({ tune, evaluate, rounds }: WorkPlan): { scoring: BatchShape[]; sft: BatchShape[]; dpo: BatchShape[]; sampling: SamplingBatch[] } {
   const largest = (batches: readonly SamplingBatch[]): SamplingBatch[] => batches.toSorted((a, b) => b.shape.rows * b.shape.capacity - a.shape.rows * a.shape.capacity).slice(0, 1)
   return {
-    scoring: distinctShapes(rounds.flatMap(({ score, reference }) => [...score, ...reference])),
+    scoring: largestBy(rounds.map(({ score, reference }) => distinctShapes([...score, ...reference]))),
     sft: distinctShapes(tune.flat()),
-    dpo: distinctShapes(rounds.flatMap(({ train }) => train.flat())),
+    dpo: largestBy(rounds.map(({ train }) => distinctShapes(train.flat()))),
     sampling: [...largest(rounds.flatMap(({ sample }) => sample)), ...largest(evaluate.greedy), ...largest(evaluate.sampled)],
   }
 }
+
+/** Graphs live for a round at most: the one with the most shapes counts. */
+const largestBy = (rounds: readonly BatchShape[][]): BatchShape[] => rounds.reduce((a, b) => (b.length > a.length ? b : a))
 
 const tokensOf = ({ rows, length }: BatchShape): number => rows * length
 
@@ -51,27 +54,21 @@ function thinned(shapes: readonly BatchShape[]): BatchShape[] {
   return Array.from({ length: Math.min(SIZED, sorted.length) }, (_, i) => sorted[Math.round((i * (sorted.length - 1)) / Math.max(1, Math.min(SIZED, sorted.length) - 1))]!)
 }
 
-/**
- * ONNX Runtime's arena takes memory in blocks of 1, 2, 4, … MB and fills the last one in part; which parts of it are
- * touched differs from run to run. So: half-way between what is needed and the blocks' sum.
- */
-export function arenaBytes(needed: number): number {
-  let blocks = 2 ** 20
-  while (blocks < needed) blocks = 2 * blocks + 2 ** 20
-  return needed < 2 ** 20 ? needed : (needed + blocks) / 2
-}
+/** A graph without a backward pass holds so many times what its arena would need: buffers go late (measured 1.7 to 1.9 from 0.8 M to 135 M parameters). */
+const FORWARD_SLACK = 1.8
 
-export const sessionBytes = ({ nodes, activationBytes }: GraphSize): number => SESSION_BYTES + NODE_BYTES * nodes + arenaBytes(activationBytes)
+export const sessionBytes = ({ nodes, arenaBytes }: Pick<GraphSize, 'nodes' | 'arenaBytes'>, kind: 'forward' | 'training'): number =>
+  SESSION_BYTES + NODE_BYTES * nodes + (kind === 'forward' ? FORWARD_SLACK : 1) * arenaBytes
 
 /** Sizes of all shapes from those of some: linear in tokens between two sized ones. */
-function sizesOf(shapes: readonly BatchShape[], known: readonly BatchShape[], sizes: readonly GraphSize[]): Sized[] {
+function sizesOf(shapes: readonly BatchShape[], known: readonly BatchShape[], sizes: readonly GraphSize[], kind: 'forward' | 'training'): Sized[] {
   const points = known.map((shape, i) => ({ tokens: tokensOf(shape), ...sizes[i]! })).sort((a, b) => a.tokens - b.tokens)
   return shapes.map((shape) => {
     const above = points.find(({ tokens }) => tokens >= tokensOf(shape)) ?? points.at(-1)!
     const below = points.findLast(({ tokens }) => tokens <= tokensOf(shape)) ?? points[0]!
     const share = above.tokens === below.tokens ? 0 : (tokensOf(shape) - below.tokens) / (above.tokens - below.tokens)
-    const activationBytes = below.activationBytes + share * (above.activationBytes - below.activationBytes)
-    return { bytes: sessionBytes({ nodes: above.nodes, activationBytes }), counted: COUNTED_SESSION + activationBytes }
+    const between = (of: 'activationBytes' | 'arenaBytes'): number => below[of] + share * (above[of] - below[of])
+    return { bytes: sessionBytes({ nodes: above.nodes, arenaBytes: between('arenaBytes') }, kind), counted: COUNTED_SESSION + between('activationBytes') }
   })
 }
 
@@ -106,7 +103,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
   ]
   const graphs = (what: string, held: number, count: number): EstimatePart => ({
     what, bytes: Math.round(held),
-    formula: `${count} ${count === 1 ? 'shape' : 'shapes'}: activations and logits, the arena's doubling blocks half filled, ${SESSION_BYTES / 1e6} MB + ${NODE_BYTES / 1000} kB a node each; together within ${megabytes(sessionBudget)}`,
+    formula: `${count} ${count === 1 ? 'shape' : 'shapes'}: activations and logits as ONNX Runtime's arena lays them out, ${SESSION_BYTES / 1e6} MB + ${NODE_BYTES / 1000} kB a node each; together within ${megabytes(sessionBudget)}`,
   })
   const training = (objective: 'sft' | 'dpo', shapes: readonly BatchShape[]): EstimatePart[] => {
     const known = asked.training.flatMap((one, i) => (one.objective.kind === objective ? [{ shape: one.shape, size: size.training[i]! }] : []))
@@ -114,12 +111,12 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
       { what: 'trained', bytes: 4 * trainable, formula: `${millions(trainable)} ${isFull ? 'weights' : 'adapter weights'} × 4 B` },
       { what: 'moments', bytes: 8 * trainable, formula: `AdamW's two, ${millions(trainable)} × 8 B` },
       { what: 'gradients', bytes: 4 * trainable, formula: `summed over a step, ${millions(trainable)} × 4 B` },
-      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size)), sessionBudget), shapes.length)]),
+      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size), 'training'), sessionBudget), shapes.length)]),
     ]
   }
   const scoring = (shapes: readonly BatchShape[]): EstimatePart[] => {
     // Each shape opens the base's graph and the adapted one's.
-    const sized = sizesOf(shapes, asked.scoring, size.scoring).flatMap((one) => (isFull ? [one] : [one, one]))
+    const sized = sizesOf(shapes, asked.scoring, size.scoring, 'forward').flatMap((one) => (isFull ? [one] : [one, one]))
     return [
       isFull ? { what: 'judges', bytes: weights, formula: `a second model, ${millions(parameters)} × 4 B: judges take turns` } : { what: 'adapters', bytes: 8 * trainable, formula: `two judges' adapters, ${millions(trainable)} × 4 B each` },
       ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget), sized.length)]),
@@ -127,14 +124,14 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
   }
   const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device)
   const stage = (name: Stage, parts: readonly EstimatePart[]): StageMemory => ({ stage: name, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts: [...parts] })
-  const reference = distinctShapes(plan.rounds.flatMap((round) => round.reference))
-  const [scored, trained] = [stage('train', [...base, ...scoring(reference)]), stage('train', [...base, ...training('dpo', kinds.dpo)])]
-  const score = distinctShapes(plan.rounds.flatMap((round) => round.score))
+  const score = largestBy(plan.rounds.map((round) => distinctShapes(round.score)))
+  // The reference is scored beside the graphs that the stage `score` left; all of these go when training starts.
+  const [scored, trained] = [stage('train', [...base, ...scoring(kinds.scoring)]), stage('train', [...base, ...training('dpo', kinds.dpo)])]
   return [
     ...(plan.tune.length === 0 ? [] : [stage('tune', [...base, ...training('sft', kinds.sft)])]),
     stage('sample', [...base, ...sampling(plan.rounds.flatMap((round) => round.sample))]),
     stage('score', [...base, ...scoring(score)]),
-    trained.bytes >= scored.bytes ? trained : scored, // the reference is scored before; its graphs go when training starts
+    trained.bytes >= scored.bytes ? trained : scored,
     ...(plan.evaluate.greedy.length === 0 ? [] : [stage('evaluate', [...base, ...sampling([...plan.evaluate.greedy, ...plan.evaluate.sampled])])]),
   ]
 }
@@ -155,7 +152,7 @@ function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams
       ? { what: 'merged weights', bytes: 4 * (held.prefill * parameters + held.decode * (parameters + head)), formula: `${held.prefill} prompt ${held.prefill === 1 ? 'graph maps' : 'graphs map'} ${millions(parameters)} × 4 B from a file, ${held.decode} decoding ${held.decode === 1 ? 'graph repacks' : 'graphs repack'} them and ${held.decode === 1 ? 'maps' : 'map'} the embedding` }
       : { what: 'merged weights', bytes: 4 * (parameters - head), formula: `${millions(parameters - head)} × 4 B in the layers` },
     { what: 'cache', bytes: cache + small, formula: `${largest.rows} rows × ${slots} slots × 2 × ${layers} layers × ${cacheWidth} × 4 B${small > 0 ? ', and the smaller one it grows from' : ''}` },
-    { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill) + held.decode * sessionBytes(sized.decode)), formula: `${held.prefill + held.decode} graphs with their arenas` },
+    { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill, 'forward') + held.decode * sessionBytes(sized.decode, 'forward')), formula: `${held.prefill + held.decode} graphs with their arenas` },
   ]
 }
 

@@ -1,7 +1,10 @@
 /** The batches a run will have, by the planners that will plan them, from lengths alone. */
+import type { Optimisation } from '../../../preload/contract/config.ts'
 import { type Lengths, planMicroBatches, planSampling, planScoring } from '../../engine/batches.ts'
 import type { BatchShape, SampleShape } from '../../engine/protocol.ts'
-import { type Behaviour, spreadLengths } from './behaviour.ts'
+import { runId } from '../../store/ids.ts'
+import { type StepOrder, planSteps } from '../optimise.ts'
+import { type Behaviour, drawLengths } from './behaviour.ts'
 import type { Workload } from './workload.ts'
 
 /** A decoding batch: so many new tokens at most, for so many real rows. */
@@ -35,23 +38,24 @@ export interface WorkPlan {
 
 export function planWork(work: Workload, behaviour: Behaviour): WorkPlan {
   const { config, sft, questions, contextLength } = work
-  const { evaluation, sampling } = config
+  const { evaluation } = config
   const answers = (samples: number): SamplingBatch[] => (samples === 0 ? [] : samplingBatches(questions, samples, evaluation.maxNewTokens, contextLength))
   return {
-    tune: steps(sft, 1, config.sft),
+    tune: steps(sft, 1, config.sft, { run: { id: runId(1), seed: config.seed }, iteration: { t: 0 }, stage: 'tune' }),
     evaluate: { greedy: answers(1), sampled: answers(evaluation.samples) },
-    rounds: work.shares.map((prompts) => planRound(prompts, sampling, behaviour, work)),
+    rounds: work.shares.map((prompts, i) => planRound(prompts, i + 1, behaviour, work)),
   }
 }
 
-function planRound(prompts: readonly number[], { responses: samples, maxNewTokens }: Workload['config']['sampling'], behaviour: Behaviour, { config: { dpo }, contextLength }: Workload): RoundPlan {
+function planRound(prompts: readonly number[], t: number, behaviour: Behaviour, { config, contextLength }: Workload): RoundPlan {
+  const { dpo, sampling: { responses: samples, maxNewTokens } } = config
   const room = Math.min(maxNewTokens, contextLength - Math.max(0, ...prompts))
-  const lengths = spreadLengths(behaviour, prompts.length * samples, Math.max(1, room))
+  const lengths = drawLengths(behaviour, prompts.length * samples, Math.max(1, room), config.seed + t)
   const responses = prompts.flatMap((promptTokens, prompt) => Array.from({ length: samples }, (_, i) => ({ promptTokens, completionTokens: lengths[prompt * samples + i]! })))
   const pairCount = Math.round(prompts.length * behaviour.distinct)
   // Two responses of every prompt that has a pair, spread evenly.
   const pairs = Array.from({ length: pairCount }, (_, i) => Math.floor((i * prompts.length) / pairCount)).flatMap((prompt) => [responses[prompt * samples]!, responses[prompt * samples + 1]!])
-  const train = steps(pairs, 2, dpo)
+  const train = steps(pairs, 2, dpo, { run: { id: runId(1), seed: config.seed }, iteration: { t }, stage: 'train' })
   return {
     prompts: prompts.length, responses: responses.length, pairs: pairCount,
     sample: samplingBatches(prompts, samples, maxNewTokens, contextLength),
@@ -68,11 +72,11 @@ function samplingBatches(prompts: readonly number[], samples: number, maxNewToke
   })
 }
 
-/** In file order: a permutation makes the same kinds of batches. */
-function steps(sequences: readonly Lengths[], group: 1 | 2, { batchSize, epochs }: { batchSize: number; epochs: number }): StepShapes[] {
-  const perEpoch = Math.ceil(sequences.length / group / batchSize)
-  const first = Array.from({ length: perEpoch }, (_, i) => planMicroBatches(sequences.slice(i * batchSize * group, (i + 1) * batchSize * group), group).map(({ shape }) => shape))
-  return Array.from({ length: Math.ceil(perEpoch * epochs) }, (_, i) => first[i % perEpoch]!)
+/** In the order that training will take them in (`planSteps`). */
+function steps(sequences: readonly Lengths[], group: 1 | 2, hyper: Optimisation, order: StepOrder): StepShapes[] {
+  const examples = sequences.length / group
+  return planSteps(order, { examples, hyper }).map((members) =>
+    planMicroBatches(members.flatMap((unit) => sequences.slice(unit * group, (unit + 1) * group)), group).map(({ shape }) => shape))
 }
 
 /** Shapes without repeats, in the order they come first. */

@@ -30,8 +30,8 @@ export interface Workload {
   readonly tasks: readonly string[]
 }
 
-/** More texts than this are not tokenised for an estimate: their lengths are taken from evenly spaced ones. */
-const ENCODED = 1000
+/** More than these are not tokenised for an estimate: lengths are then those of evenly spaced texts. */
+const ENCODED = { texts: 5000, characters: 1_500_000 }
 const EXAMPLES = 64
 
 /** @throws AppError 'bad-data', 'bad-model', 'bad-text' with the reader's sentence */
@@ -77,6 +77,8 @@ export function evenly<T>(all: readonly T[], most: number): T[] {
 
 /** Measures some of them and gives every other the figure of the last measured one before it. */
 async function spread<T, Figure>(all: readonly T[], measure: (some: readonly T[]) => Promise<readonly Figure[]>): Promise<Figure[]> {
-  const measured = await measure(evenly(all, ENCODED))
+  const some = evenly(all, ENCODED.texts)
+  const characters = JSON.stringify(evenly(all, 100)).length / Math.min(100, all.length)
+  const measured = await measure(evenly(some, Math.max(100, Math.floor(ENCODED.characters / characters))))
   return all.map((_, i) => measured[Math.min(measured.length - 1, Math.floor((i * measured.length) / all.length))]!)
 }

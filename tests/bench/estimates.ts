@@ -1,0 +1,140 @@
+/**
+ * `npx node tests/bench/estimates.ts [--shape demo|135m] [--json]`
+ * Estimates a run, carries it out, and holds the two against each other: memory and time per stage, disk at the end.
+ * Memory per stage is the engine's high-water mark, which only Linux lets one set back.
+ */
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../../main/pipeline/config.ts'
+import { estimateRun } from '../../main/pipeline/estimate/estimate.ts'
+import { carryOn } from '../../main/pipeline/runner.ts'
+import { withNewRun } from '../../main/pipeline/session.ts'
+import { startSandbox } from '../../main/sandbox/host.ts'
+import { RunConfig } from '../../preload/contract/config.ts'
+import type { Stage } from '../../preload/contract/domain.ts'
+import type { RunEstimate } from '../../preload/contract/requests/estimate.ts'
+import { writeRandomModel } from './model.ts'
+
+const { values: options } = parseArgs({ options: { shape: { type: 'string', default: 'demo' }, json: { type: 'boolean' } } })
+const bundled = fileURLToPath(new URL('../../native-models/bundled', import.meta.url))
+
+interface Measured {
+  readonly stages: { t: number; stage: Stage; seconds: number; peakBytes: number }[]
+  diskBytes: number
+}
+
+interface Row {
+  readonly what: string
+  readonly estimated: number
+  readonly measured: number
+  /** Estimated ÷ measured. */
+  readonly ratio: number
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'creamery-estimates-'))
+try {
+  const config = await configOf(options.shape)
+  const load = loadavg()[0]!
+  const before = await estimate(config, 'before')
+  const measured = await carryOut(config)
+  // The same probe once more: where the two differ, the machine had more or less to do meanwhile.
+  const after = await estimate(config, 'after')
+  const report = { shape: options.shape, load, rows: compare(before, measured), totalSecondsEstimatedAfter: after.time.totalSeconds, probe: before.probe.sentence }
+  console.log(options.json ? JSON.stringify(report) : describe(report))
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function configOf(shape: string): Promise<RunConfig> {
+  if (shape === 'demo') return loadConfig({ preset: 'demo' })
+  if (shape !== '135m') throw new Error(`--shape ${shape}: choose demo or 135m`)
+  const { folder: model } = await writeRandomModel('smollm2-135m', join(folder, 'random'))
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) await copyFile(join(bundled, 'model', name), join(model, name))
+  const lines = (name: string, count: number, make: (rows: string[]) => unknown): string => {
+    const rows = readFileSync(join(bundled, 'data', name), 'utf8').trim().split('\n')
+    const path = join(folder, name)
+    writeFileSync(path, Array.from({ length: count }, (_, i) => JSON.stringify(make(rows.slice(10 * i, 10 * i + 10)))).join('\n'))
+    return path
+  }
+  // Ten of the bundled model's short prompts in one: about 150 tokens.
+  const joined = (rows: string[]): string => rows.map((row) => textOf((JSON.parse(row) as { prompt: unknown }).prompt)).join(' ')
+  return RunConfig.parse({
+    model, maxLength: 512, iterations: 1, method: 'cream-dyn', seed: 1,
+    data: {
+      sft: lines('sft.jsonl', 24, (rows) => ({ prompt: joined(rows), response: joined(rows.toReversed()).slice(0, 120) })),
+      prompts: lines('prompts.jsonl', 24, (rows) => ({ prompt: joined(rows) })),
+      evaluation: [{ name: 'held-out', file: lines('tasks.jsonl', 8, (rows) => ({ prompt: joined(rows), answer: '1' })) }],
+    },
+    tuning: { kind: 'lora', r: 16, alpha: 32 }, sft: { learningRate: 1e-4, batchSize: 8 }, dpo: { learningRate: 1e-5, batchSize: 8 },
+    sampling: { responses: 4, maxNewTokens: 48 }, consistency: { clamp: true, acceptReversed: true }, pairs: { chooseTruncated: true },
+    evaluation: { scorer: 'exact', samples: 0, maxNewTokens: 32 },
+  })
+}
+
+const textOf = (prompt: unknown): string => (typeof prompt === 'string' ? prompt : (prompt as { content: string }[]).map(({ content }) => content).join(' '))
+
+async function estimate(config: RunConfig, name: string): Promise<RunEstimate> {
+  const sandbox = startSandbox()
+  try {
+    return await estimateRun({ config, newest: null, folder, probes: join(folder, `probes-${name}.json`), unmeasured: null, sandbox, signal: new AbortController().signal })
+  } finally {
+    await sandbox.close()
+  }
+}
+
+async function carryOut(config: RunConfig): Promise<Measured> {
+  const project = join(folder, 'project')
+  mkdirSync(project)
+  const measured: Measured = { stages: [], diskBytes: 0 }
+  let pid: number | undefined
+  await withNewRun(project, config, {
+    signal: new AbortController().signal,
+    emit(event) {
+      if (event.kind === 'stage-started') forgetPeak(pid)
+      if (event.kind === 'stage-done') measured.stages.push({ t: event.iteration, stage: event.stage, seconds: event.seconds, peakBytes: peakOf(pid) })
+    },
+  }, (context) => {
+    pid = context.engine.pid
+    return carryOn(context)
+  })
+  measured.diskBytes = bytesIn(project)
+  return measured
+}
+
+function forgetPeak(pid: number | undefined): void {
+  if (process.platform === 'linux') writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+function peakOf(pid: number | undefined): number {
+  if (process.platform !== 'linux') return Number.NaN
+  return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+}
+
+function bytesIn(path: string): number {
+  const stat = lstatSync(path)
+  return stat.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + bytesIn(join(path, name)), 0) : stat.size
+}
+
+function compare({ memory, disk, time }: RunEstimate, { stages, diskBytes }: Measured): Row[] {
+  const row = (what: string, estimated: number, found: number): Row => ({ what, estimated, measured: found, ratio: estimated / found })
+  const peak = (stage: Stage): number => Math.max(...stages.filter((one) => one.stage === stage).map(({ peakBytes }) => peakBytes))
+  return [
+    row('memory, peak MB', memory.peakBytes / 1e6, Math.max(...stages.map(({ peakBytes }) => peakBytes)) / 1e6),
+    ...memory.stages.map(({ stage, bytes }) => row(`memory of ${stage}, MB`, bytes / 1e6, peak(stage) / 1e6)),
+    row('disk, MB', disk.totalBytes / 1e6, diskBytes / 1e6),
+    row('time, s', time.totalSeconds!, stages.reduce((sum, { seconds }) => sum + seconds, 0)),
+    ...stages.flatMap(({ t, stage, seconds }) => {
+      const found = time.stages.find((one) => one.t === t && one.stage === stage)
+      return found?.seconds ? [row(`time of ${stage} in ${t}, s`, found.seconds, seconds)] : []
+    }),
+  ]
+}
+
+function describe({ shape, load, rows, totalSecondsEstimatedAfter, probe }: { shape: string; load: number; rows: readonly Row[]; totalSecondsEstimatedAfter: number | null; probe: string }): string {
+  const line = ({ what, estimated, measured, ratio }: Row): string => `${what.padEnd(28)} ${estimated.toFixed(1).padStart(9)} ${measured.toFixed(1).padStart(9)} ${ratio.toFixed(2).padStart(6)}`
+  return [`${shape}: estimated, measured, ratio (load before: ${load.toFixed(1)})`, ...rows.map(line), `${'time estimated afterwards, s'.padEnd(28)} ${totalSecondsEstimatedAfter?.toFixed(1).padStart(9)}`, probe].join('\n')
+}
