@@ -1,6 +1,7 @@
 /** A training at a glance: did it start right, on whose labels, how fast. */
 import type { TrainingSummary } from '../../preload/contract/requests/figures.ts'
 import type { Database } from '../store/database.ts'
+import { gateOn, labelCounts } from '../store/gates.ts'
 import { pairsOf } from '../store/pairs.ts'
 import { currentSetOf } from '../store/rankings.ts'
 import type { StageRow } from '../store/stages.ts'
@@ -34,7 +35,10 @@ export function summariseTraining(db: Database, { id: stageId, iterationId, stag
   }
 }
 
+/** As the decision at the gate left them; before it, all are the judge's. */
 function labelSources(db: Database, iterationId: string): { judge: number; person: number; dropped: number } {
   const set = currentSetOf(db, iterationId)
+  const gate = set && gateOn(db, iterationId, set.id)
+  if (gate) return labelCounts(db, gate.id)
   return { judge: set ? pairsOf(db, set.id).length : 0, person: 0, dropped: 0 }
 }
