@@ -9,6 +9,7 @@ const results = join(import.meta.dirname, '../../out/e2e')
 export default defineConfig<HostOptions>({
   testDir: '.',
   testMatch: '*.spec.ts',
+  globalSetup: './scenes-anew.ts',
   outputDir: join(results, 'results'),
   snapshotPathTemplate: '{testDir}/snapshots/{testFileName}/{arg}{ext}',
   workers: 1, // two cores: one runs the engine
@@ -16,7 +17,7 @@ export default defineConfig<HostOptions>({
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['./summary.ts']],
-  use: { trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  use: { actionTimeout: 20_000, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
   projects: [
     { name: 'browser', use: { host: 'browser' } },
     ...(electronBinary.binary === null ? [] : [{ name: 'electron', use: { host: 'electron' as const } }]),

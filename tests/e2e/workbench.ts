@@ -1,15 +1,17 @@
 /**
- * The noun of every spec: `workbench`, a Creamery of the test's own with an empty projects folder, and its `page`. A test
- * fails on any console error, page error, violation of the page's policy, and request to elsewhere, unless it says before
+ * The nouns of every spec: `workbench`, a Creamery of the test's own, its `page`, and the `person` before it. The projects
+ * folder is empty, or holds the project "Demo" as `test.use({ scene })` names it. A test fails on any console error, page error, violation of the page's policy, and request to elsewhere, unless it says before
  * that it expects one.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import chromium from '@sparticuz/chromium'
 import { type Browser, type ElectronApplication, type Page, _electron, test as base, chromium as playwright, expect } from '@playwright/test'
 import type { Params, Reply, RequestName, Result } from '../../preload/contract/requests.ts'
 import { electronBinary, root } from './electron.ts'
+import { Person } from './person.ts'
+import { type Scene, sceneOf } from './scenes.ts'
 import { Server, childrenOf } from './server.ts'
 
 export { expect }
@@ -25,10 +27,12 @@ export abstract class Workbench {
   readonly #expected: RegExp[] = []
   #page: Page | undefined
 
-  constructor() {
+  /** @param scene folder of a project to begin with */
+  constructor(scene: string | null) {
     this.home = mkdtempSync(join(tmpdir(), 'creamery-e2e-'))
     this.projects = join(this.home, 'projects')
     mkdirSync(this.projects)
+    if (scene !== null) cpSync(scene, join(this.projects, 'Demo'), { recursive: true })
   }
 
   get page(): Page {
@@ -96,13 +100,13 @@ class InBrowser extends Workbench {
   #server!: Server
   readonly #browser: Browser
 
-  private constructor(browser: Browser) {
-    super()
+  private constructor(browser: Browser, scene: string | null) {
+    super(scene)
     this.#browser = browser
   }
 
-  static async start(browser: Browser): Promise<InBrowser> {
-    const workbench = new InBrowser(browser)
+  static async start(browser: Browser, scene: string | null): Promise<InBrowser> {
+    const workbench = new InBrowser(browser, scene)
     workbench.#server = await Server.start(workbench)
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
     await workbench.watch(await context.newPage())
@@ -147,8 +151,8 @@ class InBrowser extends Workbench {
 class InElectron extends Workbench {
   #app!: ElectronApplication
 
-  static async start(): Promise<InElectron> {
-    const workbench = new InElectron()
+  static async start(scene: string | null): Promise<InElectron> {
+    const workbench = new InElectron(scene)
     await workbench.#launch()
     return workbench
   }
@@ -189,21 +193,36 @@ function valueOf<Value>(name: string, reply: Reply<Value>): Value {
 /** Chromium's own sandbox needs rights that a container has not; the pages under test are ours. */
 const flags = ['--no-sandbox', '--no-zygote', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none']
 
-export const test = base.extend<{ workbench: Workbench }, HostOptions & { ownBrowser: Browser | null }>({
+interface Fixtures {
+  scene: Scene | null
+  sceneFolder: string | null
+  workbench: Workbench
+  person: Person
+}
+
+export const test = base.extend<Fixtures, HostOptions & { ownBrowser: Browser | null }>({
   host: ['browser', { option: true, scope: 'worker' }],
   ownBrowser: [async ({ host }, use) => {
     const browser = host === 'electron' ? null : await playwright.launch({ executablePath: await chromium.executablePath(), args: flags })
     await use(browser)
     await browser?.close()
   }, { scope: 'worker' }],
-  workbench: async ({ ownBrowser }, use) => {
-    const workbench = ownBrowser === null ? await InElectron.start() : await InBrowser.start(ownBrowser)
+  scene: [null, { option: true }],
+  // The first test of a run that needs it makes it.
+  sceneFolder: [async ({ scene }, use) => use(scene && (await sceneOf(scene))), { timeout: 300_000 }],
+  workbench: async ({ ownBrowser, sceneFolder }, use) => {
+    const workbench = ownBrowser === null ? await InElectron.start(sceneFolder) : await InBrowser.start(ownBrowser, sceneFolder)
     await use(workbench)
     try {
       workbench.checkProblems()
     } finally {
       await workbench.end()
     }
+  },
+  person: async ({ workbench, scene }, use) => {
+    const person = new Person(workbench)
+    if (scene !== null) await person.opens('Demo')
+    await use(person)
   },
   // Playwright's own page would be another browser's.
   page: async ({ workbench }, use) => use(workbench.page),
