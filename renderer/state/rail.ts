@@ -2,7 +2,7 @@
 import type { Stage } from '../../preload/contract/domain.ts'
 import { assertNever } from '../../preload/contract/errors.ts'
 import type { IterationView, Job, RunStatus, StageView } from '../../preload/contract/requests/run.ts'
-import { type RoundStep, type Route, roundSteps } from './route.svelte.ts'
+import { type RoundStep, type Route, roundSteps } from './routes.ts'
 import { counted, duration } from './words.ts'
 
 /** 'next' = what a start would do first; 'stale' = it was done before a person went back, and would be done again. */
