@@ -129,6 +129,9 @@ describe('a spot-check of pairs and its gate', () => {
     const view = await page.ask('audit/decide', decision)
     expect(view).toMatchObject({ waiting: false, decision: { id: `${iterationId}.gate1`, choice: { kind: 'train-anyway', reason: 'a try' }, session: first, labels: { judge: 51, person: 7, dropped: 2 } } })
     expect(await page.ask('audit/decide', decision)).toEqual(view)
+    // What training will show of its pairs is what was decided.
+    const train = (await page.ask('run/status', {})).iterations.find((one) => one.iterationId === iterationId)!.stages.find(({ stage }) => stage === 'train')!
+    expect((await page.ask('training/summary', { stageId: train.stageId })).pairs).toEqual(view.decision!.labels)
     const labels = labelsOf(test.workbench.project.db, `${iterationId}.gate1`)
     const swapped = labels.filter(({ effect }) => effect === 'swapped')
     expect(swapped).toHaveLength(2)
