@@ -13,25 +13,25 @@ export type Attention = (q: Value, k: Value, v: Value, layer: number) => Value
 export type KeepKeys = (layer: number, keys: Value, values: Value) => void
 
 /** What a layer turns by, made once per rope: layers with a window may have one of their own. */
-function perRope<T>({ rope, localRope, windows }: AttentionShape, make: (rope: Rope) => T): (layer: number) => T {
+export function perRope<T>({ rope, localRope, windows }: AttentionShape, make: (rope: Rope) => T): (layer: number) => T {
   const wide = make(rope)
   const local = localRope === rope ? wide : make(localRope)
   return (layer) => (windows[layer] === null ? wide : local)
 }
 
 /** What a layer sees by, made once per window; one of at least `length` tokens is none. */
-function perWindow<T>({ windows }: AttentionShape, length: number, make: (window: number | null) => T): (layer: number) => T {
+export function perWindow<T>({ windows }: AttentionShape, length: number, make: (window: number | null) => T): (layer: number) => T {
   const short = windows.map((window) => (window !== null && window < length ? window : null))
   const made = new Map([...new Set(short)].map((window) => [window, make(window)]))
   return (layer) => made.get(short[layer]!)!
 }
 
 /** The cap on scores, x → cap·tanh(x/cap); the division is folded into the query's rotation, as the factor on scores is. */
-const capped = (b: GraphBuilder, { scoreCap }: AttentionShape, scores: Value): Value => (scoreCap === null ? scores : b.scale(b.tanh(scores), scoreCap))
-const queryFactor = ({ queryScale, scoreCap }: AttentionShape): number => queryScale / (scoreCap ?? 1)
+export const capped = (b: GraphBuilder, { scoreCap }: AttentionShape, scores: Value): Value => (scoreCap === null ? scores : b.scale(b.tanh(scores), scoreCap))
+export const queryFactor = ({ queryScale, scoreCap }: AttentionShape): number => queryScale / (scoreCap ?? 1)
 
 /** Additive mask for "not visible": far below any score, finite so that no row can become NaN. */
-const HIDDEN = -1e9
+export const HIDDEN = -1e9
 
 /**
  * Queries are taken in blocks of so many positions, each against the keys up to its end: nearly half of the products

@@ -1,6 +1,6 @@
 /** The decoder of all families: token ids → hidden states, as a graph. What sets a family apart its config says; names are Hugging Face's. */
 import type { GraphBuilder } from '../onnx/builder.ts'
-import { type Value, sizeOf } from '../onnx/types.ts'
+import { type Shape, type Value, sizeOf } from '../onnx/types.ts'
 import type { ModelConfig } from '../weights/model-config.ts'
 import type { Attention } from './attention.ts'
 import type { Linear, Parameters } from './parameters.ts'
@@ -21,7 +21,7 @@ export function decoder(b: GraphBuilder, config: ModelConfig, p: Parameters, tok
   const perHead = (x: Value, name: string): Value => (headNorms ? b.reshape(norm(b.reshape(x, [sizeOf(x.shape) / headDim, headDim]), name, headDim), x.shape) : x)
   const output = (x: Value, name: string): Value => (outputNorms ? norm(x, name) : x)
 
-  const embedded = b.rows(embedding(p, config), tokens)
+  const embedded = p.rows(EMBEDDING, tableOf(config), tokens)
   let x = config.embeddingScale === 1 ? embedded : b.scale(embedded, config.embeddingScale)
   for (let i = 0; i < config.layers; i++) {
     const layer = `model.layers.${i}`
@@ -44,17 +44,16 @@ export function decoder(b: GraphBuilder, config: ModelConfig, p: Parameters, tok
   return norm(x, 'model.norm')
 }
 
-function embedding(p: Parameters, config: ModelConfig): Value {
-  return p.tensor('model.embed_tokens.weight', [config.vocabSize, config.hiddenSize])
-}
+const EMBEDDING = 'model.embed_tokens.weight'
+/** The table of the head: the embedding itself where they are tied. */
+const headOf = ({ tied }: ModelConfig): string => (tied ? EMBEDDING : 'lm_head.weight')
+const tableOf = ({ vocabSize, hiddenSize }: ModelConfig): Shape => [vocabSize, hiddenSize]
 
-/** The head [vocabSize, hiddenSize]: the embedding itself where they are tied. */
-export function head(p: Parameters, config: ModelConfig): Value {
-  return config.tied ? embedding(p, config) : p.tensor('lm_head.weight', [config.vocabSize, config.hiddenSize])
-}
+/** The head [vocabSize, hiddenSize]. */
+export const head = (p: Parameters, config: ModelConfig): Value => p.tensor(headOf(config), tableOf(config))
 
 /** The logits [n, vocabSize] of hidden states [n, hiddenSize]. */
 export function logitsOf(b: GraphBuilder, config: ModelConfig, p: Parameters, hidden: Value): Value {
-  const logits = b.gemm(hidden, head(p, config), { transB: true })
+  const logits = p.project(hidden, headOf(config), tableOf(config))
   return config.logitCap === null ? logits : b.softCap(logits, config.logitCap)
 }

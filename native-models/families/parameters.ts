@@ -5,6 +5,10 @@ import type { Shape, Value } from '../onnx/types.ts'
 export interface Parameters {
   /** A whole tensor, e.g. `model.norm.weight`. */
   tensor(name: string, shape: Shape): Value
+  /** The rows [n, D] of the table [V, D] of this name at int64 [n, 1]: embeddings. */
+  rows(name: string, shape: Shape, indices: Value): Value
+  /** x [n, D] → x·Eᵀ [n, V] for the table [V, D] of this name: logits. */
+  project(x: Value, name: string, shape: Shape): Value
   /** x [n, in] → x·Wᵀ (+ bias) [n, out] for each of the modules, whose weights are `<module>.weight` [out, in]. */
   linears(x: Value, modules: readonly Linear[]): Value[]
 }
@@ -20,6 +24,8 @@ export function fedParameters(b: GraphBuilder): Parameters {
   const tensor = (name: string, shape: Shape): Value => b.input(name, b.float, shape)
   return {
     tensor,
+    rows: (name, shape, indices) => b.rows(tensor(name, shape), indices),
+    project: (x, name, shape) => b.gemm(x, tensor(name, shape), { transB: true }),
     linears: (x, modules) => modules.map(({ module, out, bias }) => {
       const weight = tensor(`${module}.weight`, [out, x.shape[1]!])
       return b.gemm(x, weight, { transB: true, c: bias ? tensor(`${module}.bias`, [out]) : null })

@@ -56,6 +56,29 @@ export function ropeTables(b: GraphBuilder, rope: Rope, headDim: number, positio
   return { cos: fill(Math.cos, [1, 1]), sin: fill(Math.sin, [-1, 1]) }
 }
 
+/** A position is 2⁸·high + low: a model of 131 072 positions then needs tables of 512 + 256 rows. */
+const LOW = 256
+
+/**
+ * cos and sign-folded sin [batch, length, 1, headDim] at `positions` int64 [batch, length] below `maxPositions`, from the
+ * angles of both parts by the addition theorem. (Cos and Sin of large angles are not to be trusted on every device.)
+ */
+export function turnsAt(b: GraphBuilder, rope: Rope, headDim: number, maxPositions: number, positions: Value): RopeTables {
+  const half = frequencies(rope, headDim)
+  const table = (rows: number, step: number, angle: (a: number) => number, factor: number): Value =>
+    b.floats(Float64Array.from({ length: rows * half.length }, (_, i) => factor * angle(step * Math.floor(i / half.length) * half[i % half.length]!)), [rows, half.length])
+  const step = b.constant('int64', [], BigInt64Array.of(BigInt(LOW)))
+  const high = b.div(positions, step)
+  const low = b.sub(positions, b.mul(high, step))
+  const part = (places: Value, rows: number, step: number, factor: number): RopeTables => ({ cos: b.gather(table(rows, step, Math.cos, factor), places), sin: b.gather(table(rows, step, Math.sin, factor), places) })
+  const one = part(high, Math.ceil(maxPositions / LOW), LOW, rope.kind === 'yarn' ? rope.attentionFactor : 1)
+  const other = part(low, LOW, 1, 1)
+  const cos = b.sub(b.mul(one.cos, other.cos), b.mul(one.sin, other.sin))
+  const sin = b.add(b.mul(one.sin, other.cos), b.mul(one.cos, other.sin))
+  const overHeads = (x: Value): Value => b.reshape(x, [...positions.shape, 1, headDim])
+  return { cos: overHeads(b.concat([cos, cos], -1)), sin: overHeads(b.concat([b.neg(sin), sin], -1)) }
+}
+
 /** Rotates x […, headDim]; the tables broadcast to it. */
 export function rotate(b: GraphBuilder, x: Value, { cos, sin }: RopeTables): Value {
   const half = x.shape.at(-1)! / 2

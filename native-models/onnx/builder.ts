@@ -3,7 +3,7 @@
  * where it is made, naming op, node and shapes. Everything is a plain value: no session, no tensor, no device.
  */
 import { type Inferred, axisOf, dtypeCodes, inference } from './shapes.ts'
-import { type Attributes, type Constant, type DType, type Graph, GraphError, type Node, type Phase, type Shape, type TensorData, type Value, show } from './types.ts'
+import { type Attributes, type Constant, type DType, type Graph, GraphError, type Node, type Phase, type Shape, type TensorData, type Value, isOpen, show } from './types.ts'
 
 export class GraphBuilder {
   readonly nodes: Node[] = []
@@ -169,6 +169,8 @@ export class GraphBuilder {
   tanh(x: Value): Value { return this.#one('Tanh', [x]) }
   identity(x: Value): Value { return this.#one('Identity', [x]) }
   less(a: Value, b: Value): Value { return this.#one('Less', [a, b]) }
+  lessOrEqual(a: Value, b: Value): Value { return this.#one('LessOrEqual', [a, b]) }
+  and(a: Value, b: Value): Value { return this.#one('And', [a, b]) }
   greater(a: Value, b: Value): Value { return this.#one('Greater', [a, b]) }
   where(condition: Value, a: Value, b: Value): Value { return this.#one('Where', [condition, a, b]) }
   cast(x: Value, to: DType): Value { return this.#one('Cast', [x], { to: dtypeCodes[to] }) }
@@ -200,9 +202,23 @@ export class GraphBuilder {
     return this.#one('Gemm', c ? [a, b, c] : [a, b], attributes)
   }
 
+  /** x [m, k] by the transpose of [n, k] in 4 bits: `codes` and `scales` as interchange/four-bit.ts packs them. */
+  matmulFourBit(x: Value, codes: Value, scales: Value, n: number, block: number): Value {
+    return this.#one('MatMulNBits', [x, codes, scales], { K: x.shape.at(-1)!, N: n, bits: 4, block_size: block }, [], 'com.microsoft')
+  }
+
   // ── layout ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  reshape(x: Value, shape: readonly number[]): Value { return this.#one('Reshape', [x, this.int64(shape)], {}, shape) }
+  /** An open size of `shape` stays where x has it too (0 says that to ONNX); one other follows from the rest (−1). */
+  reshape(x: Value, shape: readonly number[]): Value {
+    return this.#one('Reshape', [x, this.int64(shape.map((size, i) => (!isOpen(size) ? size : size === x.shape[i] ? 0 : -1)))], {}, shape)
+  }
+  /** To sizes that a run computes: `sizes` int64 [rank] will hold what `shape` stands for. */
+  reshapeTo(x: Value, sizes: Value, shape: readonly number[]): Value { return this.#one('Reshape', [x, sizes], {}, shape) }
+  /** The sizes of x, as a run finds them, int64 [rank]. */
+  shapeOf(x: Value): Value { return this.#one('Shape', [x]) }
+  /** start, start + 1, … below end (scalars); `count` of them. */
+  range(start: Value, end: Value, count: number): Value { return this.#one('Range', [start, end, this.constant(start.dtype, [], BigInt64Array.of(1n))], {}, [count]) }
   transpose(x: Value, perm: readonly number[]): Value { return this.#one('Transpose', [x], { perm }) }
   concat(values: readonly Value[], axis: number): Value {
     return values.length === 1 ? values[0]! : this.#one('Concat', values, { axis: axisOf(axis, values[0]!.shape.length) })

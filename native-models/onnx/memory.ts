@@ -1,7 +1,7 @@
 /** How much memory a run of a graph needs beside its feeds. */
 import { type DType, type Graph, type Value, sizeOf } from './types.ts'
 
-const bytesPerElement: Readonly<Record<DType, number>> = { float32: 4, float64: 8, float16: 2, int32: 4, int64: 8, bool: 1 }
+const bytesPerElement: Readonly<Record<DType, number>> = { float32: 4, float64: 8, float16: 2, int32: 4, int64: 8, uint8: 1, bool: 1 }
 const bytesOf = (value: Value): number => sizeOf(value.shape) * bytesPerElement[value.dtype]
 
 /**

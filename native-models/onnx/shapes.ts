@@ -1,5 +1,5 @@
 /** Shape and dtype inference, one entry per op that a graph may hold. Runs when a node is built, never later. */
-import { type Attributes, type DType, GraphError, type Shape, type Value, sizeOf } from './types.ts'
+import { type Attributes, type DType, GraphError, type Shape, type Value, sameShape, sizeOf } from './types.ts'
 
 export interface Inferred {
   readonly dtype: DType
@@ -107,6 +107,14 @@ const rmsNorm: Infer = ([x, weight]) => {
   return [like(x!)]
 }
 
+/** x [m, k] by a 4-bit matrix [n, k] in blocks along k: codes [n, blocks, block / 2], scales [n · blocks]. */
+const matmulNBits: Infer = ([x, codes, scales], attributes) => {
+  const [k, n, block] = ['K', 'N', 'block_size'].map((key) => number(attributes, key, 0)) as [number, number, number]
+  const blocks = Math.ceil(k / block)
+  if (x!.shape.at(-1) !== k || !sameShape(codes!.shape, [n, blocks, block / 2]) || !sameShape(scales!.shape, [n * blocks])) throw new GraphError(`codes [${codes!.shape.join(', ')}] and scales [${scales!.shape.join(', ')}] are not those of [${n}, ${k}]`)
+  return [like(x!, [...x!.shape.slice(0, -1), n])]
+}
+
 /** hidden [n, D], head [V, D], targets [n, 1] → logps [n], direction [n, D]. */
 const completionLogps: Infer = ([hidden, head, targets]) => {
   const [n, width] = hidden!.shape
@@ -127,13 +135,17 @@ export const inference: Readonly<Record<string, Infer>> = {
   Expand: ([x], _attributes, given) => [like(x!, broadcast(x!.shape, given))],
   GatherElements: ([x, indices]) => [like(x!, indices!.shape)],
   SimplifiedLayerNormalization: rmsNorm,
+  MatMulNBits: matmulNBits,
+  Shape: ([x]) => [{ dtype: 'int64', shape: [x!.shape.length] }],
+  /** `given` = [how many]. */
+  Range: ([start], _attributes, given) => [{ dtype: start!.dtype, shape: [...given] }],
   Silu: ([x]) => [like(x!), like(x!)],
   CompletionLogps: completionLogps,
   CompletionHeadGradient: ([, head]) => [like(head!)],
 }
 
 /** ONNX TensorProto.DataType. */
-export const dtypeCodes: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }
+export const dtypeCodes: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }
 function dtypeOfCode(code: number): DType {
   const found = (Object.entries(dtypeCodes) as [DType, number][]).find(([, c]) => c === code)
   if (!found) throw new GraphError(`unknown dtype code ${code}`)

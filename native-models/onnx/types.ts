@@ -1,9 +1,21 @@
 /** The graph as data: what the builder makes, autodiff extends, passes rewrite and wire serialises. */
 
-export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'int64' | 'bool'
+export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'int64' | 'uint8' | 'bool'
 export type Shape = readonly number[]
 
-/** One tensor of the graph. Shapes are static: graphs are specialised per (batch, length) bucket. */
+/**
+ * Sizes that only a run knows, by the names other programs know them by. Each stands as a number that is not whole, with
+ * few enough bits that products and sums of them stay exact and apart; a constant cannot hold one (BigInt refuses it).
+ */
+export const openSizes = {
+  batch_size: 1 + 1 / 4096,
+  sequence_length: 1 + 3 / 4096,
+  past_sequence_length: 1 + 6 / 4096,
+  total_sequence_length: 2 + 9 / 4096, // past and new together
+} as const
+export const isOpen = (size: number): boolean => !Number.isInteger(size)
+
+/** One tensor of the graph. Shapes are static: our own graphs are specialised per (batch, length) bucket; exported ones have open sizes. */
 export interface Value {
   readonly name: string
   readonly dtype: DType

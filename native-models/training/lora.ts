@@ -22,7 +22,7 @@ const isTarget = (lora: Lora, module: string): boolean => lora.targets.includes(
 /** Adds the adapter to the linear layers it sits on. Those that read the same x share one product with their A's, stacked. */
 export function withLora(b: GraphBuilder, base: Parameters, lora: Lora): Parameters {
   return {
-    tensor: base.tensor,
+    ...base,
     linears(x, modules) {
       const adapted = modules.filter(({ module }) => isTarget(lora, module))
       const outputs = base.linears(x, modules)
