@@ -70,6 +70,8 @@ describe('going back', () => {
     expect(status).toMatchObject({ iterations: [{}, { iterationId: 'run1.i1b1', changed: ['dpo'] }], others: [{ iterationId }], next: { iterationId: 'run1.i1b1', stage: 'train' } })
     expect(await page.ask('run/back', { key: 'back-once', ...back })).toEqual(status) // the same click again
     expect((await page.ask('run/settings', {})).settings.dpo.beta).toBe(0.3)
+    expect((await page.ask('run/settings', { iterationId })).settings.dpo.beta).toBe(0.1) // the old branch keeps its own
+    expect([status.iterations[1], status.others[0]].map((one) => [one!.makes, one!.produced])).toEqual([['M2·b', null], ['M2', 'M2']])
     const stageIds = status.iterations[1]!.stages.map(({ stageId }) => stageId)
     expect(stageIds.slice(0, 2)).toEqual(['run1.i1.sample', 'run1.i1.score'])
     expect((await page.ask('sample/summary', { iterationId: 'run1.i1b1' })).responses).toBe((await page.ask('sample/summary', { iterationId })).responses)
