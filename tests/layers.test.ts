@@ -46,6 +46,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'native-models/families': { ...none, may: ['native-models/onnx', 'type native-models/weights'] },
   'native-models/training': { ...none, may: ['native-models/onnx', 'native-models/autodiff', 'native-models/families', 'native-models/random.ts', 'type native-models/weights'] },
   'native-models/weights': { may: ['native-models/onnx', 'native-models/random.ts'], packages: [], builtins: files },
+  'native-models/interchange': { ...none, may: ['native-models/onnx', 'native-models/families', 'type native-models/weights'] },
   'native-models/bundled': { may: ['native-models'], packages: [], builtins: files }, // the recipe writes files
 
   'main/children': { ...inMain, may: [] },

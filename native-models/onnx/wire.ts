@@ -2,11 +2,12 @@
 import protobuf from 'protobufjs/light.js'
 import { onnxSchema } from './schema.ts'
 import { dtypeCodes } from './shapes.ts'
-import { type Attribute, type Constant, type Graph, GraphError, type Node, type Value } from './types.ts'
+import { type Attribute, type Constant, type Graph, GraphError, type Node, type Value, isOpen, openSizes } from './types.ts'
 
 const IR_VERSION = 10
 const OPSET = 21
-const ModelProto = protobuf.Root.fromJSON(onnxSchema).lookupType('onnx.ModelProto')
+const root = protobuf.Root.fromJSON(onnxSchema)
+const [ModelProto, GraphProto, TensorProto] = ['ModelProto', 'GraphProto', 'TensorProto'].map((name) => root.lookupType(`onnx.${name}`)) as [protobuf.Type, protobuf.Type, protobuf.Type]
 
 /** A weight that the session itself loads (and prepacks) from a file beside the model. */
 export interface ExternalWeight {
@@ -16,27 +17,51 @@ export interface ExternalWeight {
   readonly length: number
 }
 
+/** A weight that is written into the model's file, piece by piece. */
+export interface InlineWeight {
+  readonly value: Value
+  readonly bytes: number
+  pieces(): Iterable<Uint8Array>
+}
+
 /**
- * Serialises a graph whose own ops are lowered (passes/lower.ts).
+ * Serialises a graph whose own ops are lowered (onnx/lower.ts).
  * Inputs named in `external` become initializers that ONNX Runtime reads from disk, instead of feeds.
  */
 export function encodeModel(graph: Graph, external: ReadonlyMap<string, ExternalWeight> = new Map()): Uint8Array {
-  const fed = graph.inputs.filter((value) => !external.has(value.name))
-  const stored = graph.inputs.filter((value) => external.has(value.name))
-  return ModelProto.encode({
-    irVersion: IR_VERSION,
-    producerName: 'creamery',
-    opsetImport: [{ domain: '', version: OPSET }, { domain: 'com.microsoft', version: 1 }],
-    graph: {
-      name: 'creamery',
-      // Outputs are renamed through Identity-free aliases: the node itself writes the public name.
-      ...renameOutputs(graph, (nodes) => ({ node: nodes.map(encodeNode) })),
-      initializer: [...[...graph.constants.values()].map(encodeConstant), ...stored.map((value) => encodeExternal(value, external.get(value.name)!))],
-      input: fed.map((value) => encodeValueInfo(value.name, value)),
-      output: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value)),
-    },
-  }).finish()
+  return Buffer.concat([...modelParts(graph, [], external)])
 }
+
+/** The same file in parts, for models whose weights never are in memory together: `inline` follow the graph. At most 2 GiB. */
+export function* modelParts(graph: Graph, inline: readonly InlineWeight[], external: ReadonlyMap<string, ExternalWeight> = new Map()): Generator<Uint8Array> {
+  const inside = new Set(inline.map(({ value }) => value.name))
+  const stored = graph.inputs.filter((value) => external.has(value.name))
+  const body = GraphProto.encode({
+    name: 'creamery',
+    // Outputs are renamed through Identity-free aliases: the node itself writes the public name.
+    ...renameOutputs(graph, (nodes) => ({ node: nodes.map(encodeNode) })),
+    initializer: [...[...graph.constants.values()].map(encodeConstant), ...stored.map((value) => encodeExternal(value, external.get(value.name)!))],
+    input: graph.inputs.filter(({ name }) => !external.has(name) && !inside.has(name)).map((value) => encodeValueInfo(value.name, value)),
+    output: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value)),
+  }).finish()
+  const heads = inline.map(({ value, bytes }) => {
+    const tensor = TensorProto.encode({ name: value.name, dims: value.shape, dataType: dtypeCodes[value.dtype] }).finish()
+    const raw = lengthOf(TensorProto, 'rawData', bytes)
+    return Buffer.concat([lengthOf(GraphProto, 'initializer', tensor.length + raw.length + bytes), tensor, raw])
+  })
+  const size = inline.reduce((sum, { bytes }, i) => sum + heads[i]!.length + bytes, body.length)
+  if (size >= 2 ** 31) throw new GraphError(`a model of ${size} bytes does not fit into one ONNX file; keep its weights beside it`)
+  yield ModelProto.encode({ irVersion: IR_VERSION, producerName: 'creamery', opsetImport: [{ domain: '', version: OPSET }, { domain: 'com.microsoft', version: 1 }] }).finish()
+  yield lengthOf(ModelProto, 'graph', size)
+  yield body
+  for (const [i, weight] of inline.entries()) {
+    yield heads[i]!
+    yield* weight.pieces()
+  }
+}
+
+/** Tag and length of a field that holds so many bytes (protobuf wire type 2). */
+const lengthOf = (type: protobuf.Type, field: string, bytes: number): Uint8Array => protobuf.Writer.create().uint32((type.fields[field]!.id << 3) | 2).uint32(bytes).finish()
 
 /** Lets each graph output carry its public name: the producing node writes it directly. */
 function renameOutputs<T>(graph: Graph, encode: (nodes: readonly Node[]) => T): T {
@@ -81,5 +106,12 @@ function encodeExternal(value: Value, weight: ExternalWeight): object {
 }
 
 function encodeValueInfo(name: string, value: Value): object {
-  return { name, type: { tensorType: { elemType: dtypeCodes[value.dtype], shape: { dim: value.shape.map((dimValue, axis) => (axis === value.openAxis ? { dimParam: 'open' } : { dimValue })) } } } }
+  const dim = value.shape.map((size, axis) => (axis === value.openAxis ? { dimParam: 'open' } : isOpen(size) ? { dimParam: openName(size) } : { dimValue: size }))
+  return { name, type: { tensorType: { elemType: dtypeCodes[value.dtype], shape: { dim } } } }
+}
+
+function openName(size: number): string {
+  const found = Object.entries(openSizes).find(([, open]) => open === size)
+  if (!found) throw new GraphError(`an input or output has a size made of open ones (${size}); give it sizes that have names`)
+  return found[0]
 }
