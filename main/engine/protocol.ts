@@ -33,6 +33,8 @@ export interface EngineCalls {
   score: { params: ScoreParams; result: ScoreResult; event: never }
   /** Every logit of given token sequences: what a proof compares. */
   logits: { params: LogitsParams; result: { logits: readonly Float32Array[] }; event: never }
+  /** The same under an exported ONNX decoder. */
+  onnxLogits: { params: OnnxLogitsParams; result: { logits: readonly Float32Array[] }; event: never }
   /** Responses of one planned batch; events stream tokens as they come. */
   sample: { params: SampleParams; result: SampleResult; event: SampleEvent }
   /** Frees what sampling holds (merged weights, cache). */
@@ -134,6 +136,15 @@ export interface LogitsParams extends Place {
   readonly model: ModelRef
   /** Short ones: length × vocabulary numbers come back for each. */
   readonly sequences: readonly Int32Array[]
+}
+
+export interface OnnxLogitsParams extends Place {
+  /** The .onnx file; weights beside it are found by their names. */
+  readonly path: string
+  /** One batch, padded on the left. */
+  readonly sequences: readonly Int32Array[]
+  /** How many of the last tokens are read one at a time, from the cache; those before them at once. */
+  readonly steps: number
 }
 
 export interface SampleParams extends Place {

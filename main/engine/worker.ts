@@ -5,6 +5,7 @@ import { footprint } from './footprint.ts'
 import { measureGemm } from './gemm.ts'
 import { logits } from './logits.ts'
 import { sweepTemporaryFolders } from './merged.ts'
+import { onnxLogits } from './onnx-logits.ts'
 import type { EngineCalls } from './protocol.ts'
 import { endSampling, sample } from './sampler.ts'
 import { score } from './scorer.ts'
@@ -26,6 +27,7 @@ export const handlers: Handlers<EngineCalls> = {
   footprint,
   score,
   logits,
+  onnxLogits,
   sample,
   endSampling: done(endSampling),
   startTraining,
