@@ -15,5 +15,5 @@ export function readHistoryListing(query: URLSearchParams, iterationIds: readonl
   }
 }
 
-/** Every filter's name in the address, to take them all out. */
-export const everything: Readonly<Record<string, null>> = Object.fromEntries(['iteration', 'task', 'outcome', 'c', 'flipped', 'audited', 'search', 'by', 'desc'].map((name) => [name, null]))
+/** Every filter's name in the address, and the row's that belongs to them: to take them all out. */
+export const everything: Readonly<Record<string, null>> = Object.fromEntries(['iteration', 'task', 'outcome', 'c', 'flipped', 'audited', 'search', 'by', 'desc', 'row'].map((name) => [name, null]))
