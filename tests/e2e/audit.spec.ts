@@ -163,7 +163,7 @@ test.describe('the gate', () => {
     await page.getByRole('radio', { name: /^Train anyway/ }).check()
     const anyway = person.button('Train M2 anyway')
     await expect(anyway).toBeDisabled()
-    await page.getByLabel('Reason').fill('to see what becomes of it')
+    await page.getByRole('textbox', { name: 'Reason' }).fill('to see what becomes of it')
     await anyway.click()
     await person.waitsFor(/^M2 is trained/)
     const { decision } = await workbench.ask('audit/gate', { iterationId: (await person.iteration(1)).iterationId })
