@@ -71,6 +71,7 @@ async function finish(context: RunContext, { terminal }: Shell, until: Stage | u
 function watching({ terminal, signal }: Shell): { signal: AbortSignal; emit: (event: RunEvent) => void } {
   let bar: ReturnType<typeof terminal.progress> | null = null
   let title = ''
+  let unit = ''
   const tell = (event: RunEvent, line: string): void => (terminal.json ? terminal.object(event) : terminal.note(line))
   const endBar = (): void => {
     bar?.finish()
@@ -85,7 +86,9 @@ function watching({ terminal, signal }: Shell): { signal: AbortSignal; emit: (ev
           tell(event, `${event.title} …`)
           return
         case 'progress':
-          bar ??= terminal.progress(title, event.total, event.unit, event.done - 1)
+          if (event.unit !== unit) endBar() // another kind of work within the stage
+          unit = event.unit
+          bar ??= terminal.progress(title, event.total, event.unit, Math.max(0, event.done - 1))
           bar.reach(event.done)
           return
         case 'stage-done':

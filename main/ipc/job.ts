@@ -120,6 +120,7 @@ export class Job {
       }
       case 'progress': {
         const { iteration, stage, done, total, unit, metrics } = event
+        if (this.#progress?.unit !== unit) this.#first = null // another kind of work: its rate is its own
         this.#progress = { done, total, unit, ...this.#speed(done, total) }
         const steps = metrics ? [{ step: done, metrics: { ...metrics } }] : []
         for (const { step, metrics: figures } of steps) this.#steps.set(step, { step, metrics: figures, committed: false })

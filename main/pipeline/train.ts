@@ -62,8 +62,9 @@ function batchPairs(pairs: readonly TrainingPair[], members: readonly number[]):
 async function scoreReference(context: StageContext, batches: readonly MicroBatch[]): Promise<Map<Sequence, Float32Array>> {
   const reference = new Map<Sequence, Float32Array>()
   const models = [modelRef(context, context.iteration.policyModelId)]
-  for (const { sequences, shape } of batches) {
+  for (const [i, { sequences, shape }] of batches.entries()) {
     context.signal.throwIfAborted()
+    context.progress(i, batches.length, 'batches of the reference')
     const { perTokenLogps } = await context.engine.call('score', { ...placeOf(context), models, sequences, shape }, { signal: context.signal })
     sequences.forEach((sequence, i) => reference.set(sequence, perTokenLogps[0]![i]!))
   }
