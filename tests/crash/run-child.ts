@@ -64,6 +64,7 @@ function emit(event: RunEvent): void {
       return
     }
     case 'progress': {
+      if (event.stage === 'train' && event.unit !== 'steps') return // a training is in its middle once it takes steps
       progress++
       const next = armed()
       if (next?.moment.kind === 'progress' && progress >= next.moment.count) kill()
