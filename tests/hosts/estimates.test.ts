@@ -118,9 +118,9 @@ describe('a run', () => {
 
   it('takes the disk that was estimated', async () => {
     await page.ask('project/close', {})
-    const [{ handle }] = (await page.ask('project/list', {})) as [{ handle: string }]
-    const { bytes } = await page.ask('project/disk', { project: handle })
-    await page.ask('project/open', { project: handle })
+    const { handle: project } = (await page.ask('project/list', {}))[0]!
+    const { bytes } = await page.ask('project/disk', { project })
+    await page.ask('project/open', { project })
     // So small a project is tables and pages more than rows: the bench holds larger ones to 10 %.
     expect(estimate.disk.totalBytes / bytes).toBeGreaterThan(0.75)
     expect(estimate.disk.totalBytes / bytes).toBeLessThan(1.25)

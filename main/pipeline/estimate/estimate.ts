@@ -27,6 +27,8 @@ export interface EstimateOptions {
   /** Null, or why nothing may be measured now, as a sentence. */
   readonly unmeasured: string | null
   readonly sandbox: Sandbox
+  /** What seconds are, given the engine's process; by default the wall's. A benchmark on a busy computer takes the process's own. */
+  readonly clock?: (engine: number | undefined) => number
   readonly signal: AbortSignal
 }
 
@@ -60,7 +62,7 @@ interface Measured {
   readonly runtimeBytes: number
 }
 
-async function measure(engine: EngineHost, work: Workload, { config, newest, probes, unmeasured, signal }: EstimateOptions, decode: (batch: readonly number[][]) => Promise<string[]>): Promise<Measured> {
+async function measure(engine: EngineHost, work: Workload, { config, newest, probes, unmeasured, signal, clock = () => performance.now() / 1000 }: EstimateOptions, decode: (batch: readonly number[][]) => Promise<string[]>): Promise<Measured> {
   await engine.call('tryDevice', { device: 'cpu' }, { signal })
   const { rss: runtimeBytes } = await engine.call('memory', {}, { signal })
   const size = await engine.call('footprint', { folder: config.model, tuning: config.tuning, device: config.device, scoring: [], training: [], sampling: [] }, { signal })
@@ -69,7 +71,7 @@ async function measure(engine: EngineHost, work: Workload, { config, newest, pro
   if (known) return { probe: known, how: 'remembered', sentence: known.sentence, size, runtimeBytes }
   if (unmeasured !== null) return { probe: null, how: 'none', sentence: unmeasured, size, runtimeBytes }
   await requireDevice(engine, config.device)
-  const probe = await probeRun({ engine, footprint: size, work, model: newest?.ref ?? { folder: config.model, adapter: null }, runtimeBytes, decode, signal })
+  const probe = await probeRun({ engine, footprint: size, work, model: newest?.ref ?? { folder: config.model, adapter: null }, runtimeBytes, decode, clock: () => clock(engine.pid), signal })
   rememberProbe(probes, key, probe)
   return { probe, how: 'measured', sentence: probe.sentence, size, runtimeBytes }
 }

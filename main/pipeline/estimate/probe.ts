@@ -42,6 +42,8 @@ export interface ProbeOptions {
   readonly model: ModelRef
   readonly runtimeBytes: number
   readonly decode: (batch: readonly number[][]) => Promise<string[]>
+  /** Seconds since whenever: the wall's, or a test's. */
+  readonly clock: () => number
   readonly signal: AbortSignal
 }
 
@@ -91,11 +93,11 @@ function sequencesFor({ rows, length, positions }: BatchShape, { examples }: Wor
 }
 
 /** Twice each, the first time with opening; small ones again, as they are soon told apart by noise alone. */
-async function timed(call: () => Promise<unknown>): Promise<{ first: number; again: number }> {
+async function timed(call: () => Promise<unknown>, clock: () => number): Promise<{ first: number; again: number }> {
   const once = async (): Promise<number> => {
-    const began = performance.now()
+    const began = clock()
     await call()
-    return (performance.now() - began) / 1000
+    return clock() - began
   }
   const first = await once()
   const again = [await once()]
@@ -104,10 +106,10 @@ async function timed(call: () => Promise<unknown>): Promise<{ first: number; aga
 }
 
 async function probeScoring(options: ProbeOptions, { score }: RoundPlan): Promise<{ forward: Line; openForward: number; firstSeconds: number; sequences: number }> {
-  const { engine, footprint, work, model, signal } = options
+  const { engine, footprint, work, model, clock, signal } = options
   const usual = middle(score)
   const run = async (shape: BatchShape): Promise<Timing & { first: number }> => {
-    const { first, again } = await timed(() => engine.call('score', { ...placeOf(options), models: [model], sequences: sequencesFor(shape, work), shape }, { signal }))
+    const { first, again } = await timed(() => engine.call('score', { ...placeOf(options), models: [model], sequences: sequencesFor(shape, work), shape }, { signal }), clock)
     return { work: forwardWork(footprint, shape), seconds: again, first }
   }
   const small = await run({ rows: 1, length: usual.length, positions: Math.max(16, 16 * Math.ceil(usual.positions / usual.rows / 16)) })
@@ -119,7 +121,7 @@ async function probeScoring(options: ProbeOptions, { score }: RoundPlan): Promis
 }
 
 async function probeSampling(options: ProbeOptions, batch: SamplingBatch, forward: Line) {
-  const { engine, footprint, work, model, signal, decode } = options
+  const { engine, footprint, work, model, clock, signal, decode } = options
   const { sampling, seed } = work.config
   const { shape } = batch
   const fitting = work.examples.filter(({ ids }) => ids.length <= shape.promptLength && ids.length + batch.maxNewTokens <= shape.capacity)
@@ -129,19 +131,20 @@ async function probeSampling(options: ProbeOptions, batch: SamplingBatch, forwar
   const steps: number[] = []
   const enough = new AbortController()
   const began = performance.now()
-  let [last, firstSeconds] = [began, 0]
+  const start = clock()
+  let [last, firstSeconds] = [start, 0]
   try {
     await engine.call('sample', {
       ...placeOf(options), ...sampling, model, prompts, rows, shape, seed, maxNewTokens: batch.maxNewTokens, eosIds: work.eosIds, stream: true,
     }, {
       signal: AbortSignal.any([signal, enough.signal]),
       onEvent({ step, ids }) {
-        const now = performance.now()
-        if (step === 0) firstSeconds = (now - began) / 1000
-        else steps.push((now - last) / 1000)
+        const now = clock()
+        if (step === 0) firstSeconds = now - start
+        else steps.push(now - last)
         last = now
         ids.forEach((id, row) => { if (id >= 0) completions[row]!.push(id) })
-        if (step >= LEAST_STEPS && now - began > 1000 * BUDGET.sample) enough.abort()
+        if (step >= LEAST_STEPS && performance.now() - began > 1000 * BUDGET.sample) enough.abort()
       },
     })
   } catch (error) {
@@ -167,7 +170,7 @@ async function probeSampling(options: ProbeOptions, batch: SamplingBatch, forwar
 
 /** DPO steps from a new adapter; SFT's are the same graph with another end. Nothing is written. */
 async function probeTraining(options: ProbeOptions, plan: WorkPlan, forward: Line, completions: readonly number[][]) {
-  const { engine, footprint, work, signal } = options
+  const { engine, footprint, work, clock, signal } = options
   const { config } = work
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = config.dpo
   const planned = plan.rounds[0]!.train.flat()
@@ -188,9 +191,9 @@ async function probeTraining(options: ProbeOptions, plan: WorkPlan, forward: Lin
   await engine.call('startTraining', start, { signal })
   try {
     const step = (microBatches: Awaited<ReturnType<typeof batchOf>>[]) => engine.call('trainStep', { microBatches, learningRate: 0 }, { signal })
-    const one = await timed(() => step([first]))
-    const tiny = await timed(() => step([second]))
-    const two = await timed(() => step([second, second]))
+    const one = await timed(() => step([first]), clock)
+    const tiny = await timed(() => step([second]), clock)
+    const two = await timed(() => step([second, second]), clock)
     const updateSeconds = Math.min(tiny.again, Math.max(0, 2 * tiny.again - two.again))
     const timings = [{ work: stepWork(footprint, large, config.tuning.kind), seconds: one.again - updateSeconds }, { work: stepWork(footprint, small, config.tuning.kind), seconds: tiny.again - updateSeconds }]
     return { step: lineThrough(timings), openStep: Math.max(0, one.first - one.again), updateSeconds, steps: 6 }
