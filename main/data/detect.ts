@@ -1,35 +1,56 @@
 /** Which layouts each use of a file accepts, and how a file's layout is found. A new layout is one line here. */
-import { AppError } from '../../preload/contract/errors.ts'
-import type { Layout, PromptDraft, SftDraft, TaskDraft } from './layout.ts'
+import { type ColumnRoles, type DataUse, rowNames } from '../../preload/contract/requests/place.ts'
+import type { Layout, PreferenceDraft, PromptDraft, SftDraft, TaskDraft } from './layout.ts'
 import { isFields } from './layout.ts'
+import { byColumns, guessRoles } from './layouts/by-columns.ts'
 import { arcHub, llmAdapters, openBookHub, siqa, stemForm } from './layouts/choice.ts'
-import { messagePrompts, messages } from './layouts/messages.ts'
-import { oasst, oasstPrompts } from './layouts/oasst.ts'
+import { conversationPrompts, conversations } from './layouts/messages.ts'
+import { oasst, oasstPreferences, oasstPrompts } from './layouts/oasst.ts'
 import { creamTask, gsm8k, ownTask } from './layouts/open.ts'
 import { alpaca, alpacaPrompts, promptCompletion, promptResponse } from './layouts/pairs.ts'
-import { askedTask, plainStrings, promptRows, textRows } from './layouts/prompts.ts'
+import { chosenOf, preferenceRows, promptOf } from './layouts/preferences.ts'
+import { askedTask, overEach, plainStrings, promptRows, textRows } from './layouts/prompts.ts'
 
-/** In order of preference: where two layouts fit as many rows, the first wins. */
-export const sftLayouts: Layout<SftDraft>[] = [oasst, messages, promptResponse, promptCompletion, alpaca]
+const preferences: Layout<PreferenceDraft>[] = [oasstPreferences, ...preferenceRows]
+const tasks: Layout<TaskDraft>[] = [arcHub, openBookHub, stemForm, siqa, gsm8k, creamTask, llmAdapters, ownTask]
 
-export const taskLayouts: Layout<TaskDraft>[] = [arcHub, openBookHub, stemForm, siqa, gsm8k, creamTask, llmAdapters, ownTask]
+export interface Drafts {
+  sft: SftDraft
+  prompts: PromptDraft
+  tasks: TaskDraft
+  preferences: PreferenceDraft
+}
 
-export const promptLayouts: Layout<PromptDraft>[] = [
-  plainStrings, oasstPrompts, promptRows, messagePrompts, ...taskLayouts.map(askedTask), textRows, alpacaPrompts,
-]
+/** In order of preference: where two layouts fit as many rows, the first wins. A pair's chosen answer is an example, its prompt a prompt. */
+const layouts: { [Use in DataUse]: Layout<Drafts[Use]>[] } = {
+  sft: [oasst, ...preferenceRows.map((layout) => overEach(layout, chosenOf)), ...conversations, promptResponse, promptCompletion, alpaca],
+  prompts: [plainStrings, oasstPrompts, promptRows, ...preferenceRows.map((layout) => overEach(layout, promptOf)), ...conversationPrompts, ...tasks.map(askedTask), textRows, alpacaPrompts],
+  tasks,
+  preferences,
+}
 
 /** How many rows at a file's head decide its layout. */
 export const detectionRows = 50
 
-/**
- * The layout that fits most of the first rows.
- * @throws AppError('bad-data') when none fits a single row
- */
-export function detectLayout<Draft>(layouts: Layout<Draft>[], head: unknown[], path: string): Layout<Draft> {
-  const counted = layouts.map((layout) => ({ layout, fitting: head.filter((row) => layout.fits(row)).length }))
+export interface Detected<Draft> {
+  /** Null when no layout fits a single row, and the columns' names do not say enough. */
+  layout: Layout<Draft> | null
+  /** Names in the rows' order of appearance. */
+  columns: string[]
+  /** Why there is no layout, as a sentence's end; empty where there is one. */
+  fault: string
+}
+
+/** The layout of these columns, else the one that fits most of the first rows, else one made of columns whose names say what they are. */
+export function detectLayout<Use extends DataUse>(use: Use, head: readonly unknown[], roles?: ColumnRoles): Detected<Drafts[Use]> {
+  const columns = [...new Set(head.filter(isFields).flatMap((row) => Object.keys(row)))].slice(0, 100)
+  if (roles !== undefined) return { layout: byColumns(use, roles), columns, fault: '' }
+  const counted = layouts[use].map((layout) => ({ layout, fitting: head.filter((row) => layout.fits(row)).length }))
   const best = counted.reduce((a, b) => (b.fitting > a.fitting ? b : a))
-  if (best.fitting > 0) return best.layout
-  const seen = head.find((row) => isFields(row))
-  const found = seen === undefined ? 'no objects' : `the keys ${Object.keys(seen).map((key) => JSON.stringify(key)).join(', ')}`
-  throw new AppError('bad-data', `${path} has rows of no known layout (its rows have ${found}). Accepted are: ${layouts.map(({ example }) => example).join('; ')}.`)
+  if (best.fitting > 0) return { layout: best.layout, columns, fault: '' }
+  const guessed = guessRoles(use, columns)
+  if (guessed !== null) return { layout: byColumns(use, guessed), columns, fault: '' }
+  const found = columns.length === 0 ? 'no columns' : `the columns ${columns.slice(0, 20).map((key) => JSON.stringify(key.slice(0, 60))).join(', ')}`
+  const examples = [...new Set(layouts[use].map(({ example }) => example))].join('; ')
+  return { layout: null, columns, fault: `has rows of no known layout of ${rowNames[use]} (they have ${found}). Name its columns by hand, or write rows like ${examples}.` }
 }

@@ -1,5 +1,6 @@
 /** What a layout is, the rows it gives, and how it reads fields. One file per family lies in layouts/. */
 import type { Message, PromptInput } from '../../preload/contract/domain.ts'
+import type { ColumnRoles } from '../../preload/contract/requests/place.ts'
 
 /** A seed example of D_S: the model is trained on the response alone. */
 export interface SftExample {
@@ -32,19 +33,35 @@ export interface TaskItem {
   task: string
 }
 
+/** Two answers to one prompt of which one was preferred. */
+export interface PreferencePair {
+  id: string
+  /** The id that the row's prompt gets where the same file is read as prompts; several pairs may share it. */
+  promptId: string
+  prompt: PromptInput
+  chosen: string
+  rejected: string
+  /** Both or none; higher is better. */
+  scores?: { chosen: number; rejected: number }
+}
+
 /** A row without the ids and task names that the file gives. */
 export type SftDraft = Omit<SftExample, 'id'> & { id?: string }
 export type PromptDraft = Omit<PromptRow, 'id'> & { id?: string }
 export type TaskDraft = Omit<TaskItem, 'id' | 'task' | 'prompt'> & { id?: string; task?: string }
 
+export type PreferenceDraft = Omit<PreferencePair, 'id' | 'promptId'> & { id?: string; promptId?: string }
+
 export interface Layout<Draft> {
   name: string
+  /** Which columns it reads, and as what. */
+  roles: ColumnRoles
   /** What its rows look like, for the sentence that says what is accepted. */
   example: string
   /** Whether a row is meant to be of this layout, judged by its keys; `read` then judges its values. */
   fits(row: unknown): boolean
-  /** @throws RowRefusal with the reason the row cannot be used */
-  read(row: unknown): Draft
+  /** What the row gives, where it gives several things a list of at least one. @throws RowRefusal with the reason the row cannot be used */
+  read(row: unknown): Draft | Draft[]
 }
 
 export class RowRefusal extends Error {}
@@ -83,24 +100,43 @@ export function optional<K extends string>(key: K, value: string | undefined): {
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: string }
 }
 
-export function ownId(row: Fields): { id?: string } {
-  for (const key of ['id', 'uuid', 'prompt_id']) {
+export function ownId(row: Fields, keys: readonly string[] = ['id', 'uuid', 'prompt_id']): { id?: string } {
+  for (const key of keys) {
     const value = row[key]
     if ((typeof value === 'string' && value !== '') || typeof value === 'number') return { id: String(value) }
   }
   return {}
 }
 
-/** A message list with plain or part-wise content ({type: "text", text | value}). */
+/** Fields that say nothing in their column: absent, null, or an empty cell. */
+export const isBlank = (value: unknown): boolean => value === undefined || value === null || (typeof value === 'string' && value.trim() === '')
+
+const speakers: Readonly<Record<string, Message['role']>> = {
+  system: 'system', user: 'user', human: 'user', prompter: 'user', assistant: 'assistant', gpt: 'assistant', chatgpt: 'assistant', bot: 'assistant', model: 'assistant',
+}
+
+/**
+ * A conversation: [{role, content}] with plain or part-wise content ({type: "text", text | value}), ShareGPT's [{from, value}],
+ * or texts that begin with the user's and alternate (CREAM). One message may stand without the list.
+ */
 export function messagesAt(row: Fields, key: string): Message[] {
   const value = row[key]
-  if (!Array.isArray(value) || value.length === 0) refuse(`has no messages in "${key}"`)
-  return value.map((entry: unknown): Message => {
-    if (!isFields(entry)) refuse(`has a message in "${key}" that is no object`)
-    const { role } = entry
-    if (role !== 'system' && role !== 'user' && role !== 'assistant') refuse(`has a message of role ${JSON.stringify(role)}; only system, user and assistant are taken`)
-    return { role, content: contentOf(entry.content) }
+  const turns = isFields(value) ? [value] : value
+  if (!Array.isArray(turns) || turns.length === 0) refuse(`has no messages in "${key}"`)
+  return turns.map((turn: unknown, i): Message => {
+    if (typeof turn === 'string') return { role: i % 2 === 0 ? 'user' : 'assistant', content: turn }
+    if (!isFields(turn)) refuse(`has a message in "${key}" that is no object`)
+    const speaker = turn['role'] ?? turn['from']
+    const role = typeof speaker === 'string' && Object.hasOwn(speakers, speaker) ? speakers[speaker] : undefined
+    if (role === undefined) refuse(`has a message of role ${shown(speaker)}; only system, user and assistant are taken`)
+    return { role, content: contentOf('content' in turn ? turn['content'] : turn['value']) }
   })
+}
+
+/** A value in a sentence: short, whatever it is. */
+export function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
+  return JSON.stringify(typeof value === 'string' && value.length > 60 ? `${value.slice(0, 60)}…` : value) ?? 'nothing'
 }
 
 function contentOf(content: unknown): string {
@@ -115,6 +151,19 @@ function contentOf(content: unknown): string {
 /** A prompt field: raw text, or messages that end with the user's turn. */
 export function promptAt(row: Fields, key: string): PromptInput {
   return typeof row[key] === 'string' ? textAt(row, key) : endingWithUser(messagesAt(row, key))
+}
+
+/** The conversation before its last message, and that message, which has to be the assistant's. */
+export function answered(conversation: Message[]): { prompt: PromptInput; response: string } {
+  const last = conversation.at(-1)
+  if (last?.role !== 'assistant') refuse('does not end with a message of the assistant')
+  if (last.content.trim() === '') refuse('has an empty answer')
+  return { prompt: endingWithUser(conversation.slice(0, -1)), response: last.content }
+}
+
+/** The conversation up to the user's last message: an answer at its end is left out. */
+export function asked(conversation: Message[]): Message[] {
+  return endingWithUser(conversation.at(-1)?.role === 'assistant' ? conversation.slice(0, -1) : conversation)
 }
 
 export function endingWithUser(messages: Message[]): Message[] {

@@ -1,16 +1,17 @@
 /** Data files to rows: every row is taken, or rejected with its number and the reason. */
 import { basename } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
-import { detectionRows, detectLayout, promptLayouts, sftLayouts, taskLayouts } from './detect.ts'
-import type { Layout, PromptRow, SftExample, TaskItem } from './layout.ts'
+import type { ColumnRoles, DataUse } from '../../preload/contract/requests/place.ts'
+import { type Detected, type Drafts, detectLayout, detectionRows } from './detect.ts'
+import { Fingerprints } from './fingerprints.ts'
+import type { Layout, PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
 import { RowRefusal } from './layout.ts'
 import { questionText } from './layouts/prompts.ts'
-import type { Row } from './rows.ts'
-import { readRows } from './rows.ts'
+import { type Format, type Row, openRows } from './rows.ts'
 
-export type { Choice, PromptRow, SftExample, TaskItem } from './layout.ts'
+export type { Choice, PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
 
-/** `row` is the line in the file (JSON Lines) or the place in the array, from 1. */
+/** `row` is the line in the file (JSON Lines, text), the row of the sheet (CSV) or the place in the array, from 1. */
 export interface Rejection {
   row: number
   reason: string
@@ -27,30 +28,70 @@ export interface ReadOptions {
   limit?: number
   /** Name of the task, for task rows that carry none; by default the file's stem. */
   task?: string
+  /** Columns as a person named them; by default the layout is found. */
+  roles?: ColumnRoles
 }
 
 export interface Datasets {
   sft: SftExample
   prompts: PromptRow
   tasks: TaskItem
+  preferences: PreferencePair
 }
 export type DatasetKind = keyof Datasets
 
-export type ReadStep<T> = { layout: string } | { taken: T } | { rejected: Rejection }
+export type ReadStep<T> = { layout: string } | { taken: T; row: number } | { rejected: Rejection }
+
+/** A file whose layout was looked for; `rows` gives all of them, the head included, and is closed by whoever does not walk it. */
+export interface OpenDataset<Use extends DataUse> extends Detected<Drafts[Use]> {
+  format: Format
+  rows: AsyncGenerator<Row>
+}
+
+/** @throws AppError('bad-data') when the file cannot be read or holds no row at all */
+export async function openDataset<Use extends DataUse>(use: Use, path: string, roles?: ColumnRoles): Promise<OpenDataset<Use>> {
+  const { format, rows } = await openRows(path)
+  const head: Row[] = []
+  while (head.length < detectionRows) {
+    const next = await rows.next()
+    if (next.done) break
+    head.push(next.value)
+  }
+  try {
+    if (head.length === 0) throw new AppError('bad-data', `${path} holds no rows. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
+    const values = head.flatMap((row) => ('value' in row ? [row.value] : []))
+    if (values.length === 0) throw new AppError('bad-data', `${path} is not ${format}: row ${head[0]!.number} ${'fault' in head[0]! ? head[0].fault : ''}. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
+    return { ...detectLayout(use, values, roles), format, rows: chain(head, rows) }
+  } catch (error) {
+    await rows.return(undefined)
+    throw error
+  }
+}
 
 /**
  * The rows of a file, one at a time; the layout comes first.
  * @throws AppError('bad-data') when the file cannot be read, is empty, has no known layout, or (at its end) gave not one row
  */
 export async function* streamDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): AsyncGenerator<ReadStep<Datasets[K]>> {
-  const task = options.task ?? stemOf(path)
-  const streams = {
-    sft: () => streamRows(sftLayouts, path, options, (draft, id) => ({ ...draft, id })),
-    prompts: () => streamRows(promptLayouts, path, options, (draft, id) => ({ ...draft, id })),
-    tasks: () => streamRows(taskLayouts, path, options, (draft, id) => ({ task, ...draft, id, prompt: questionText(draft) })),
-  } satisfies { [P in DatasetKind]: () => AsyncGenerator<ReadStep<Datasets[P]>> }
-  yield* streams[kind]() as AsyncGenerator<ReadStep<Datasets[K]>>
+  const { layout, fault, rows } = await openDataset(kind, path, options.roles)
+  if (layout === null) {
+    await rows.return(undefined)
+    throw new AppError('bad-data', `${path} ${fault}`)
+  }
+  yield { layout: layout.name }
+  let taken = 0
+  let first: Rejection | undefined
+  for await (const step of takeRows(kind, layout, rows, path, options)) {
+    if ('taken' in step) taken++
+    else first ??= step.rejected
+    yield step
+    if (taken >= (options.limit ?? Infinity)) return
+  }
+  if (taken === 0 && first !== undefined) throw new AppError('bad-data', noneTaken(path, layout.name, first))
 }
+
+export const noneTaken = (path: string, layout: string, { row, reason }: Rejection): string =>
+  `Not one row of ${path} could be used (read as ${layout}): row ${row} ${reason}. Repair the file, name its columns, or choose another one.`
 
 /** All rows at once; throws as `streamDataset` does. */
 export async function readDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): Promise<Reading<Datasets[K]>> {
@@ -64,68 +105,49 @@ export async function readDataset<K extends DatasetKind>(kind: K, path: string, 
 }
 
 /** `/data/train.jsonl.gz` → `train` */
-export const stemOf = (path: string): string => basename(path).replace(/(\.(jsonl|ndjson|json))?(\.gz)?$/i, '')
+export const stemOf = (path: string): string => basename(path).replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|parquet))?(\.gz)?$/i, '')
 
-async function* streamRows<Draft extends { id?: string }, T extends { id: string }>(
-  layouts: Layout<Draft>[], path: string, { limit = Infinity }: ReadOptions, finish: (draft: Draft, id: string) => T,
-): AsyncGenerator<ReadStep<T>> {
-  const { layout, rows } = await detect(layouts, path)
-  yield { layout: layout.name }
-  const rowOf = new Map<string, number>()
-  let taken = 0
-  let first: Rejection | undefined
-  const reject = (row: number, reason: string): ReadStep<T> => {
-    first ??= { row, reason }
-    return { rejected: { row, reason } }
-  }
+type Taken<T> = Exclude<ReadStep<T>, { layout: string }>
+
+/** Every row of the file by its layout. */
+export async function* takeRows<K extends DatasetKind>(kind: K, layout: Layout<Drafts[K]>, rows: AsyncGenerator<Row>, path: string, { task = stemOf(path) }: ReadOptions = {}): AsyncGenerator<Taken<Datasets[K]>> {
+  const stem = stemOf(path)
+  const finish = finishers(task)[kind] as (draft: Drafts[K], id: string) => Datasets[K]
+  const ids = new Fingerprints()
   for await (const row of rows) {
-    if (taken >= limit) return
-    const read = readRow(layout, row)
-    if (typeof read === 'string') {
-      yield reject(row.number, read)
+    const drafts = readRow(layout, row)
+    if (typeof drafts === 'string') {
+      yield { rejected: { row: row.number, reason: drafts } }
       continue
     }
-    const id = read.id ?? `${stemOf(path)}:${row.number}`
-    const earlier = rowOf.get(id)
-    if (earlier !== undefined) {
-      yield reject(row.number, `has the id ${JSON.stringify(id)} of row ${earlier}`)
-      continue
+    for (const [i, draft] of drafts.entries()) {
+      const promptId = i === 0 && 'promptId' in draft ? draft.promptId : undefined
+      const id = draft.id ?? promptId ?? `${stem}:${row.number}${i === 0 ? '' : `#${i + 1}`}`
+      const earlier = ids.add(id, row.number)
+      if (earlier === undefined) yield { taken: finish(draft, id), row: row.number }
+      else yield { rejected: { row: row.number, reason: `has the id ${JSON.stringify(id.slice(0, 200))} of row ${earlier}` } }
     }
-    rowOf.set(id, row.number)
-    taken++
-    yield { taken: finish(read, id) }
-  }
-  if (taken === 0 && first !== undefined) {
-    throw new AppError('bad-data', `Not one row of ${path} could be used (read as ${layout.name}): row ${first.row} ${first.reason}. Repair the file or choose another one.`)
   }
 }
 
-/** The row's draft, or the reason it is rejected. */
-function readRow<Draft>(layout: Layout<Draft>, row: Row): Draft | string {
+const finishers = (task: string): { [K in DatasetKind]: (draft: Drafts[K], id: string) => Datasets[K] } => ({
+  sft: (draft, id) => ({ ...draft, id }),
+  prompts: (draft, id) => ({ ...draft, id }),
+  tasks: (draft, id) => ({ task, ...draft, id, prompt: questionText(draft) }),
+  preferences: (draft, id) => ({ promptId: id, ...draft, id }),
+})
+
+/** The row's drafts, or the reason it is rejected. */
+function readRow<Draft>(layout: Layout<Draft>, row: Row): Draft[] | string {
   if ('fault' in row) return row.fault
   if (!layout.fits(row.value)) return `is not of the file's layout ${layout.name}: ${layout.example}`
   try {
-    return layout.read(row.value)
+    const read = layout.read(row.value)
+    return Array.isArray(read) ? read : [read]
   } catch (error) {
-    if (error instanceof RowRefusal) return error.message
+    if (error instanceof RowRefusal) return error.message.slice(0, 500)
     throw error
   }
-}
-
-/** Looks at the head of the file, then gives all rows, the head included. */
-async function detect<Draft>(layouts: Layout<Draft>[], path: string): Promise<{ layout: Layout<Draft>; rows: AsyncIterable<Row> }> {
-  const source = readRows(path)
-  const head: Row[] = []
-  while (head.length < detectionRows) {
-    const next = await source.next()
-    if (next.done) break
-    head.push(next.value)
-  }
-  if (head.length === 0) throw new AppError('bad-data', `${path} holds no rows. Choose a file with one JSON row per line, or a JSON array of rows.`)
-  const values = head.flatMap((row) => ('value' in row ? [row.value] : []))
-  if (values.length === 0) throw new AppError('bad-data', `${path} is not JSON: row ${head[0]!.number} ${'fault' in head[0]! ? head[0].fault : ''}. Choose a file with one JSON row per line, or a JSON array of rows.`)
-  const layout = detectLayout(layouts, values, path)
-  return { layout, rows: chain(head, source) }
 }
 
 async function* chain(head: Row[], rest: AsyncGenerator<Row>): AsyncGenerator<Row> {

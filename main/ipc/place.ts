@@ -1,14 +1,13 @@
-import { basename } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
-import type { DataPreview } from '../../preload/contract/requests/place.ts'
 import { loadConfig } from '../pipeline/config.ts'
 import { inspectModel } from '../pipeline/open-model.ts'
 import { seeRow } from '../pipeline/see.ts'
 import { splitPrompts } from '../pipeline/split.ts'
 import type { HandlersOf } from './handler.ts'
 import { textOf } from './texts.ts'
-
-const REJECTS = 20
 
 export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
   'place/bundled': ({ places }) => {
@@ -26,26 +25,31 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
     const path = places.pathOf(folder)
     return { name: basename(path), ...inspectModel(path) }
   },
-  'data/preview': async ({ places, sandbox }, { file, kind, rows }) => {
+  'data/preview': async ({ places, sandbox }, { file, kind, rows, roles }) => {
     const path = places.pathOf(file)
-    const preview = (reading: { layout: string; taken: readonly DataPreview['rows'][number][]; rejected: readonly { row: number; reason: string }[] }): DataPreview => ({
-      name: basename(path), layout: reading.layout, rows: reading.taken.slice(0, rows), usable: reading.taken.length,
-      rejects: reading.rejected.slice(0, REJECTS).map(({ row: line, reason }) => ({ line, reason })), rejected: reading.rejected.length,
-    })
-    switch (kind) {
-      case 'sft': {
-        const reading = await sandbox.readSft(path)
-        return preview({ ...reading, taken: reading.taken.map(({ prompt, response }) => ({ prompt, response, answer: null, task: null })) })
-      }
-      case 'prompts': {
-        const reading = await sandbox.readPrompts(path)
-        return preview({ ...reading, taken: reading.taken.map(({ prompt, answer = null, task = null }) => ({ prompt, response: null, answer, task })) })
-      }
-      case 'tasks': {
-        const reading = await sandbox.readTasks(path)
-        return preview({ ...reading, taken: reading.taken.map(({ prompt, answer, task = null }) => ({ prompt, response: null, answer, task })) })
-      }
+    return { name: basename(path), ...(await sandbox.previewData(kind, path, { rows, roles })) }
+  },
+  'data/rejects': async ({ places, sandbox }, { file, kind, ...page }) => {
+    const { rejects, more } = await sandbox.listRejects(kind, places.pathOf(file), page)
+    return { rejects: rejects.map(({ row: line, reason }) => ({ line, reason })), more }
+  },
+  'data/import': async ({ places, sandbox, options: { stateFolder } }, { file, kind, roles, without }) => {
+    const path = places.pathOf(file)
+    // A folder of its own, as uploads have: runs read the file long after, and its name stays free.
+    const folder = join(stateFolder, 'imports', randomBytes(8).toString('hex'))
+    const name = `${basename(path).replace(/\.[^.]+(\.gz)?$/, '')}.${kind}.jsonl`
+    mkdirSync(folder, { recursive: true })
+    try {
+      const written = await sandbox.writeData(kind, path, join(folder, name), { roles, without: without.map((other) => ({ path: places.pathOf(other.file), use: other.kind })) })
+      return { file: places.give(join(folder, name)), name, ...written }
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw error
     }
+  },
+  'data/overlap': ({ places, sandbox }, { sft, prompts, tasks }) => {
+    const pathOf = (handle: string | null): string | null => (handle === null ? null : places.pathOf(handle))
+    return sandbox.findOverlap({ sft: pathOf(sft), prompts: pathOf(prompts), tasks: pathOf(tasks) })
   },
   'data/see': async (workbench, { file, model, ...row }) => {
     const { places, sandbox } = workbench

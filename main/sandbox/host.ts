@@ -1,22 +1,32 @@
 /** Main's side of the sandbox: text models and data files behind a child that can be killed. Main never tokenises on its own loop. */
+import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Message, PromptInput } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
 import { startSandboxChild } from './child.ts'
 import { chunksOf } from './chunks.ts'
-import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, ReadOptions, Reading, Rejected, SeenText, StreamState, TextInfo } from './protocol.ts'
+import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, Preview, ReadOptions, Reading, Rejected, Rejection, RunFiles, SeenText, StreamState, TextInfo, WriteOptions, Written } from './protocol.ts'
 import type { Limits, Line } from './supervisor.ts'
 import { supervise } from './supervisor.ts'
 
-export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SeenText, SftExample, TaskItem, TextInfo } from './protocol.ts'
+export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SeenText, SftExample, TaskItem, TextInfo, Written } from './protocol.ts'
 
 export interface Sandbox {
   /** @throws AppError('bad-text') when the folder's tokenizer or template cannot be used */
   openText(folder: string, options?: { today?: string }): Promise<SandboxText>
-  /** The three readers throw AppError('bad-data') when a file as a whole cannot be used; single rows are rejected with reasons. */
+  /** The readers throw AppError('bad-data') when a file as a whole cannot be used; single rows are rejected with reasons. */
   readSft(path: string, options?: ReadOptions): Promise<Reading<Datasets['sft']>>
   readPrompts(path: string, options?: ReadOptions): Promise<Reading<Datasets['prompts']>>
   readTasks(path: string, options?: ReadOptions): Promise<Reading<Datasets['tasks']>>
+  readPreferences(path: string, options?: ReadOptions): Promise<Reading<Datasets['preferences']>>
+  /** Looks at a whole file without keeping its rows. */
+  previewData(use: DataUse, path: string, options: { rows: number; roles?: ColumnRoles | undefined }): Promise<Preview>
+  /** A page of the rows that cannot be used. */
+  listRejects(use: DataUse, path: string, options: { from: number; limit: number; roles?: ColumnRoles | undefined }): Promise<{ rejects: Rejection[]; more: boolean }>
+  /** Usable rows as JSON Lines into `target`, which is whole or not there. */
+  writeData(use: DataUse, path: string, target: string, options?: WriteOptions): Promise<Written>
+  findOverlap(files: RunFiles): Promise<DataOverlap>
   /** The child's process id while there is one. */
   pid(): number | undefined
   close(): Promise<void>
@@ -122,11 +132,30 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
     return { layout, taken, rejected }
   }
 
+  /** A look at files that sends nothing but its result. */
+  const look = <C extends 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string): Promise<Calls[C]['result']> =>
+    supervisor.turn((line) => line.ask(call, args, { doing, limit: callLimit }))
+
+  const absolute = (path: string | null): string | null => (path === null ? null : resolve(path))
+
   return {
     openText: (folder, { today } = {}) => openModel(resolve(folder), today),
     readSft: (path, options) => read('sft', path, options),
     readPrompts: (path, options) => read('prompts', path, options),
     readTasks: (path, options) => read('tasks', path, options),
+    readPreferences: (path, options) => read('preferences', path, options),
+    previewData: (use, path, options) => look('previewData', { use, path: resolve(path), ...options }, `looking at ${path}`),
+    listRejects: (use, path, options) => look('listRejects', { use, path: resolve(path), ...options }, `reading ${path}`),
+    async writeData(use, path, target, options = {}) {
+      try {
+        return await look('writeData', { use, path: resolve(path), target: resolve(target), options }, `importing ${path}`)
+      } catch (error) {
+        // The child takes its own leavings away; a killed child cannot.
+        if (error instanceof AppError && error.code === 'sandbox-died') await rm(`${resolve(target)}.partial`, { force: true })
+        throw error
+      }
+    },
+    findOverlap: ({ sft, prompts, tasks }) => look('findOverlap', { sft: absolute(sft), prompts: absolute(prompts), tasks: absolute(tasks) }, 'comparing the files of a run'),
     pid: supervisor.pid,
     close: supervisor.close,
   }

@@ -1,12 +1,19 @@
 /** What host and child say to each other. The child answers one request at a time, in order. */
 import type { Message, PromptInput } from '../../preload/contract/domain.ts'
 import type { ErrorCode } from '../../preload/contract/errors.ts'
+import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
+import type { RunFiles } from '../data/overlap.ts'
+import type { Preview } from '../data/preview.ts'
 import type { DatasetKind, Datasets, ReadOptions, Rejection } from '../data/read.ts'
+import type { WriteOptions, Written } from '../data/write.ts'
 import type { EncodedExample } from '../text/example.ts'
 import type { TextInfo } from '../text/model.ts'
 import type { StreamState } from '../text/stream.ts'
 
 export type { Choice, DatasetKind, Datasets, PromptRow, ReadOptions, Reading, Rejection, SftExample, TaskItem } from '../data/read.ts'
+export type { RunFiles } from '../data/overlap.ts'
+export type { Preview } from '../data/preview.ts'
+export type { WriteOptions, Written } from '../data/write.ts'
 export type { TextInfo } from '../text/model.ts'
 export type { StreamState } from '../text/stream.ts'
 
@@ -50,6 +57,10 @@ export interface Calls {
   finishStream: { args: { model: number; state: StreamState }; result: string }
   /** Rows come as progress, in order; the result is the layout's name. */
   readDataset: { args: { kind: DatasetKind; path: string; options: ReadOptions }; result: string }
+  previewData: { args: { use: DataUse; path: string; rows: number; roles?: ColumnRoles | undefined }; result: Preview }
+  listRejects: { args: { use: DataUse; path: string; from: number; limit: number; roles?: ColumnRoles | undefined }; result: { rejects: Rejection[]; more: boolean } }
+  writeData: { args: { use: DataUse; path: string; target: string; options: WriteOptions }; result: Written }
+  findOverlap: { args: RunFiles; result: DataOverlap }
 }
 export type CallName = keyof Calls
 

@@ -139,7 +139,7 @@ function death(doing: string, late: boolean, limit: number, code: number | null,
   if (late) {
     return new AppError('sandbox-died', `The sandbox gave no sign of life for ${limit / 1000} s while it was ${doing}, and was stopped. The imported file makes it work without end (a tokenizer's pattern or a chat template can): use another copy of it.`, cause)
   }
-  const why = /heap out of memory|Allocation failed/.test(errors) ? 'ran out of memory' : `ended (${code === null ? 'killed' : `exit code ${code}`})`
+  const why = /out of memory|Allocation failed/.test(errors) ? 'ran out of memory' : `ended (${code === null ? 'killed' : `exit code ${code}`})`
   return new AppError('sandbox-died', `The sandbox ${why} while it was ${doing}. Try again; if it happens again, use a smaller or another file.`, cause)
 }
 

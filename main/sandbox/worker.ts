@@ -1,7 +1,10 @@
 /** The child: runs imported tokenizers, templates and data files. It may hang or run out of memory; it holds nothing that cannot be made again. */
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../../preload/contract/errors.ts'
+import { findOverlap } from '../data/overlap.ts'
+import { listRejects, previewDataset } from '../data/preview.ts'
 import { streamDataset } from '../data/read.ts'
+import { writeDataset } from '../data/write.ts'
 import { truncateExample } from '../text/example.ts'
 import type { TextModel } from '../text/model.ts'
 import { openText } from '../text/model.ts'
@@ -12,6 +15,10 @@ import type { CallName, Calls, Rejected, Reply, Request, RowsRead } from './prot
 /** Rows per message to the host. */
 const rowBatch = 500
 const heartbeat = 1000
+/** The heap's limit (child.ts) and what else a process has. */
+const residentMegabytes = 1000
+/** Characters of all the rows that one reading may send: main keeps them. */
+const mostText = 400 * 2 ** 20
 
 const models = new Map<number, TextModel>()
 
@@ -51,7 +58,11 @@ const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls
   render: ({ model, messages, addGenerationPrompt }) => modelOf(model).render(messages, { addGenerationPrompt }),
   advanceStream: ({ model, state, ids }) => advanceStream(shown(model), state, ids),
   finishStream: ({ model, state }) => finishStream(shown(model), state),
-  readDataset: ({ kind, path, options }, id) => sendRows(id, streamDataset(kind, path, options)),
+  readDataset: ({ kind, path, options }, id) => beating(id, () => sendRows(id, path, streamDataset(kind, path, options))),
+  previewData: ({ use, path, ...options }, id) => beating(id, () => previewDataset(use, path, options)),
+  listRejects: ({ use, path, ...options }, id) => beating(id, () => listRejects(use, path, options)),
+  writeData: ({ use, path, target, options }, id) => beating(id, () => writeDataset(use, path, target, options)),
+  findOverlap: (files, id) => beating(id, () => findOverlap(files)),
 }
 
 /** A text that cannot be used is that row's fate; every other error is the call's. */
@@ -64,25 +75,38 @@ function orRejected<T>(work: () => T): T | Rejected {
   }
 }
 
-async function sendRows(id: number, steps: ReturnType<typeof streamDataset>): Promise<string> {
-  // Waiting for a slow disk is no hang: the timer beats as long as this event loop turns.
+/** Waiting for a slow disk, or a file of a gigabyte, is no hang: the timer beats as long as this event loop turns. */
+async function beating<T>(id: number, work: () => Promise<T>): Promise<T> {
   const beat = setInterval(() => void send({ id, alive: true }), heartbeat)
-  let layout = ''
-  let rows: RowsRead = { taken: [], rejected: [] }
   try {
-    for await (const step of steps) {
-      if ('layout' in step) layout = step.layout
-      else if ('taken' in step) rows.taken.push(step.taken)
-      else rows.rejected.push(step.rejected)
-      if (rows.taken.length + rows.rejected.length < rowBatch) continue
-      await send({ id, rows })
-      rows = { taken: [], rejected: [] }
-    }
-    await send({ id, rows })
-    return layout
+    return await work()
   } finally {
     clearInterval(beat)
   }
+}
+
+async function sendRows(id: number, path: string, steps: ReturnType<typeof streamDataset>): Promise<string> {
+  let layout = ''
+  let rows: RowsRead = { taken: [], rejected: [] }
+  let text = 0
+  for await (const step of steps) {
+    if ('layout' in step) layout = step.layout
+    else if ('taken' in step) {
+      rows.taken.push(step.taken)
+      text += textSize(step.taken)
+      if (text > mostText) throw new AppError('bad-data', `${path} holds more than 400 MB of usable text, more than a run can keep. Set a limit on its rows, or import a part of it.`)
+    } else rows.rejected.push(step.rejected)
+    if (rows.taken.length + rows.rejected.length < rowBatch) continue
+    await send({ id, rows })
+    rows = { taken: [], rejected: [] }
+  }
+  await send({ id, rows })
+  return layout
+}
+
+function textSize({ prompt, ...rest }: RowsRead['taken'][number]): number {
+  const own = typeof prompt === 'string' ? prompt.length : prompt.reduce((sum, { content }) => sum + content.length, 0)
+  return own + Object.values(rest).reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0)
 }
 
 function send(reply: Reply): Promise<void> {
@@ -100,13 +124,19 @@ async function answer({ id, call, args }: Request): Promise<void> {
   }
 }
 
-/** A hung event loop never hears that its parent died; this thread does, and ends the process. */
-const orphanGuard = `
+/**
+ * A hung event loop never hears that its parent died, and what is allocated outside of the heap never meets the heap's limit:
+ * this thread sees both, and ends the process.
+ */
+const guard = `
+  const { writeSync } = require('node:fs')
   const parent = process.ppid
   const alive = () => { try { return process.kill(parent, 0) } catch (error) { return error.code === 'EPERM' } }
-  setInterval(() => { if (process.ppid !== parent || !alive()) process.kill(process.pid, 'SIGKILL') }, 1000)
+  const end = () => process.kill(process.pid, 'SIGKILL')
+  setInterval(() => { if (process.ppid !== parent || !alive()) end() }, 1000)
+  setInterval(() => { if (process.memoryUsage.rss() > ${residentMegabytes} * 2 ** 20) { writeSync(2, 'out of memory: more than ${residentMegabytes} MB are resident\\n'); end() } }, 50)
 `
-new Worker(orphanGuard, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref()
+new Worker(guard, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref()
 
 process.on('disconnect', () => process.exit())
 process.on('message', (request: Request) => void answer(request))

@@ -1,28 +1,29 @@
-/** Conversations as [{role, content}]. The response is the last message, which has to be the assistant's; what stands before is the prompt. */
+/** Conversations: [{role, content}], ShareGPT's [{from, value}], CREAM's {uuid: [user, assistant]}. The response is the last message; what stands before is the prompt. */
 import type { Fields, Layout, PromptDraft, SftDraft } from '../layout.ts'
-import { endingWithUser, has, messagesAt, ownId, refuse } from '../layout.ts'
+import { answered, asked, has, isBlank, messagesAt, ownId, textAt } from '../layout.ts'
 
-export const messages: Layout<SftDraft> = {
-  name: 'messages',
-  example: '{"messages": [{"role": "user", "content": …}, {"role": "assistant", "content": …}]}',
-  fits: (row) => has(row, 'messages'),
-  read(row) {
-    const conversation = messagesAt(row as Fields, 'messages')
-    const last = conversation.at(-1)
-    if (last?.role !== 'assistant') refuse('does not end with a message of the assistant')
-    if (last.content.trim() === '') refuse('has an empty answer')
-    return { ...ownId(row as Fields), prompt: endingWithUser(conversation.slice(0, -1)), response: last.content }
-  },
+const keys = [
+  { name: 'messages', key: 'messages', example: '{"messages": [{"role": "user", "content": …}, {"role": "assistant", "content": …}]}' },
+  { name: 'sharegpt', key: 'conversations', example: '{"conversations": [{"from": "human", "value": …}, {"from": "gpt", "value": …}]}' },
+  { name: 'cream', key: 'turns', example: '{"<uuid>": [user, assistant]}' },
+] as const
+
+const formOf = ({ name, key, example }: (typeof keys)[number]) => ({
+  name, example, roles: { messages: key, ...(key === 'conversations' && { system: 'system' }) },
+  fits: (row: unknown) => has(row, key) && Array.isArray(row[key]),
+})
+
+/** LLaMA-Factory writes the system message into a column of its own. */
+function conversationOf(row: Fields, key: string) {
+  const messages = messagesAt(row, key)
+  return isBlank(row.system) || messages[0]?.role === 'system' ? messages : [{ role: 'system' as const, content: textAt(row, 'system') }, ...messages]
 }
+
+export const conversations: Layout<SftDraft>[] = keys.map((form) => ({
+  ...formOf(form), read: (row) => ({ ...ownId(row as Fields), ...answered(conversationOf(row as Fields, form.key)) }),
+}))
 
 /** The same rows as prompts: a final answer of the assistant is left out. */
-export const messagePrompts: Layout<PromptDraft> = {
-  name: 'messages',
-  example: '{"messages": [{"role": "user", "content": …}]}',
-  fits: (row) => has(row, 'messages'),
-  read(row) {
-    const conversation = messagesAt(row as Fields, 'messages')
-    const asked = conversation.at(-1)?.role === 'assistant' ? conversation.slice(0, -1) : conversation
-    return { ...ownId(row as Fields), prompt: endingWithUser(asked) }
-  },
-}
+export const conversationPrompts: Layout<PromptDraft>[] = keys.map((form) => ({
+  ...formOf(form), read: (row) => ({ ...ownId(row as Fields), prompt: asked(conversationOf(row as Fields, form.key)) }),
+}))

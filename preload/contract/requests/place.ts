@@ -44,18 +44,72 @@ export type ModelCard = z.infer<typeof ModelCard>
 export const DatasetKind = z.enum(['sft', 'prompts', 'tasks'])
 export type DatasetKind = z.infer<typeof DatasetKind>
 
+/** What a file may be read as: a run's data, or pairs that people or other judges ranked. */
+export const DataUse = z.enum([...DatasetKind.options, 'preferences'])
+export type DataUse = z.infer<typeof DataUse>
+
+/** What the rows of each use are called. */
+export const rowNames = { sft: 'examples', prompts: 'prompts', tasks: 'held-out questions', preferences: 'preference pairs' } as const satisfies Record<DataUse, string>
+
+/** What a column can mean. `input` is Alpaca's second half of the prompt; `messages` holds a whole conversation. */
+export const ColumnRole = z.enum(['id', 'messages', 'system', 'context', 'prompt', 'input', 'response', 'choices', 'answer', 'task', 'chosen', 'rejected'])
+export type ColumnRole = z.infer<typeof ColumnRole>
+
+/** By role, the column that plays it. */
+export const ColumnRoles = z.partialRecord(ColumnRole, z.string().min(1).max(1000))
+export type ColumnRoles = z.infer<typeof ColumnRoles>
+
+/** Which roles each use can give out; what it needs of them is `neededRoles`. */
+export const rolesOf = {
+  sft: ['id', 'messages', 'system', 'prompt', 'input', 'response'],
+  prompts: ['id', 'messages', 'system', 'prompt', 'input', 'answer', 'task'],
+  tasks: ['id', 'context', 'prompt', 'choices', 'answer', 'task'],
+  preferences: ['id', 'system', 'prompt', 'input', 'chosen', 'rejected'],
+} as const satisfies Record<DataUse, readonly ColumnRole[]>
+
+/** Any one of these sets is enough. */
+export const neededRoles = {
+  sft: [['messages'], ['prompt', 'response']],
+  prompts: [['messages'], ['prompt']],
+  tasks: [['prompt', 'answer']],
+  preferences: [['chosen', 'rejected']],
+} as const satisfies Record<DataUse, readonly (readonly ColumnRole[])[]>
+
+const Reject = z.strictObject({ line: count, reason: z.string() })
+
 export const DataPreview = z.strictObject({
   name: z.string(),
-  /** Which layout was recognised. */
-  layout: z.string(),
-  /** The first usable rows: a prompt, and where the kind has them its response or answer and its task. */
-  rows: z.array(z.strictObject({ prompt: PromptInput, response: z.string().nullable(), answer: z.string().nullable(), task: z.string().nullable() })),
+  format: z.enum(['JSON', 'JSON Lines', 'CSV', 'Parquet', 'text']),
+  /** Which layout was recognised; null when none was, and the roles have to be given by hand. */
+  layout: z.string().nullable(),
+  /** Why no row can be used, and what to do; null when some can. */
+  problem: z.string().nullable(),
+  /** Names found in the first rows; empty for plain text. */
+  columns: z.array(z.string()),
+  /** As they were given by hand, else as the layout has them. */
+  roles: ColumnRoles,
+  /** The first usable rows: a prompt, and where the use has them its response (of preferences the chosen one) or answer and its task. */
+  rows: z.array(z.strictObject({ prompt: PromptInput, response: z.string().nullable(), rejected: z.string().nullable(), answer: z.string().nullable(), task: z.string().nullable() })),
   usable: count,
   /** The first rows that cannot be used, with the reason, and how many there are in all. */
-  rejects: z.array(z.strictObject({ line: count, reason: z.string() })),
+  rejects: z.array(Reject),
   rejected: count,
+  /** Usable rows whose prompt was in the file before, and the first of them. They are taken all the same. */
+  repeated: count,
+  repeats: z.array(z.strictObject({ line: count, of: count })),
 })
 export type DataPreview = z.infer<typeof DataPreview>
+
+export const DataOverlap = z.strictObject({
+  /** Held-out questions that are asked in the prompts, and in the examples: what is measured on them was trained on. */
+  heldOutInPrompts: count,
+  heldOutInExamples: count,
+  /** Prompts that the examples answer already. */
+  promptsInExamples: count,
+  /** The first held-out questions that are not held out. */
+  first: z.array(z.strictObject({ question: z.string(), line: count, in: z.enum(['prompts', 'sft']), at: count })),
+})
+export type DataOverlap = z.infer<typeof DataOverlap>
 
 /** One token as the model gets it. */
 export const SeenToken = z.strictObject({
@@ -99,7 +153,23 @@ export const placeRequests = {
   /** Opens the system's dialog where the host has one; null when the person cancelled. */
   'place/choose': { params: z.strictObject({ what: z.enum(['folder', 'file']), title: z.string().max(200) }), result: PlaceEntry.nullable() },
   'model/inspect': { params: z.strictObject({ folder: Handle }), result: ModelCard },
-  'data/preview': { params: z.strictObject({ file: Handle, kind: DatasetKind, rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
+  /** Reads the whole file. Rejects when it cannot be read at all; a file of no known layout comes back with its columns and a `problem`. */
+  'data/preview': { params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
+  /** All rows that cannot be used, a page at a time from reject `from` (counted from 0). */
+  'data/rejects': {
+    params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), from: count.default(0), limit: z.int().min(1).max(100_000).default(50_000) }),
+    result: z.strictObject({ rejects: z.array(Reject), more: z.boolean() }),
+  },
+  /**
+   * Writes the usable rows as JSON Lines of Creamery's own layout, whole or not at all: a file whose roles were given by hand, or
+   * a part of another use. `without` leaves out rows that ask what these files ask (prompts without the held-out questions).
+   */
+  'data/import': {
+    params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), without: z.array(z.strictObject({ file: Handle, kind: DatasetKind })).max(4).default([]) }),
+    result: z.strictObject({ file: Handle, name: z.string(), bytes: count, usable: count, rejected: count, leftOut: count }),
+  },
+  /** Prompts that stand in more than one of a run's files. */
+  'data/overlap': { params: z.strictObject({ sft: Handle.nullable(), prompts: Handle.nullable(), tasks: Handle.nullable() }), result: DataOverlap },
   /** What the model will see of usable row `row` (from 0), by the code that training and sampling use. Rejects with the sentence of a row that cannot be used. */
   'data/see': { params: z.strictObject({ file: Handle, kind: DatasetKind, row: count, model: Handle, maxLength: z.int().min(8).default(2048) }), result: SeenRow },
   /** How prompts would be split over the iterations, by the code that plans the run. */

@@ -75,7 +75,7 @@ describe('files', () => {
     ['an empty array', '[]', /no rows/],
     ['prose', 'Once upon a time\nthere was', /not JSON/],
     ['a damaged array', '[{"prompt": "a"', /not valid JSON/],
-    ['one pretty object', '{\n  "a": 1\n}', /one JSON object/],
+    ['pretty objects one after the other', '{\n  "a": 1\n}\n{\n  "a": 2\n}', /over several lines each/],
     ['an unknown layout', lines({ foo: 1, bar: 2 }), /"foo", "bar".*"prompt": …, "response": …/],
     ['only rejected rows', lines({ prompt: 'a', response: '' }), /Not one row.*row 1 is empty in "response"/],
     ['UTF-16', Buffer.from('\uFEFF{"prompt": "a", "response": "b"}', 'utf16le'), /UTF-16/],
