@@ -1,6 +1,6 @@
 import type { RunStatus, SettingsView } from '../../preload/contract/requests/run.ts'
 import { activate, goBack, previewBack } from '../pipeline/branch.ts'
-import { nameOf } from '../pipeline/locate.ts'
+import { modelTitle, nameOf } from '../pipeline/locate.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { continueFrom, modelChoices } from '../pipeline/rounds.ts'
 import { changeSettings, fixedSettings, runIn, settingsOf } from '../pipeline/settings.ts'
@@ -52,7 +52,7 @@ function settingsView(workbench: Workbench, iterationId?: string): SettingsView 
   const { data } = run.config
   return {
     settings: settingsOf(iterationId === undefined ? run : runIn(project.db, workbench.iteration(iterationId))),
-    sources: { model: nameOf(run.basePath), modelSha256: run.baseSha256, sft: data.sft === undefined ? null : nameOf(data.sft), prompts: nameOf(data.prompts), evaluation: data.evaluation.map(({ name }) => name) },
+    sources: { model: modelTitle(run.basePath), modelSha256: run.baseSha256, sft: data.sft === undefined ? null : nameOf(data.sft), prompts: nameOf(data.prompts), evaluation: data.evaluation.map(({ name }) => name) },
     fixed: fixedSettings(project.db, run),
   }
 }

@@ -6,7 +6,7 @@ import type { DeviceView, HostKind } from '../../preload/contract/requests/app.t
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run.ts'
 import { releaseAside } from '../pipeline/aside.ts'
-import { baseMissing, filesMissing, nameOf } from '../pipeline/locate.ts'
+import { baseMissing, filesMissing, modelTitle } from '../pipeline/locate.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { soleRun } from '../pipeline/session.ts'
 import { runNow } from '../pipeline/settings.ts'
@@ -121,7 +121,7 @@ export class Workbench {
     const stages = iterations.flatMap((iteration) => iteration.stages)
     const inAll = stages.length + (rounds + 1 - iterations.length) * (iterations.at(-1)?.stages.length ?? 0)
     const done = stages.filter(({ status }) => status === 'done').length / inAll
-    return { ...this.shelf.summaryOf(project.folder), readOnly, model: nameOf(this.run.basePath), modelMissing: baseMissing(this.run), filesMissing: filesMissing(this.run), prompts: countPrompts(project.db, this.run.id), done }
+    return { ...this.shelf.summaryOf(project.folder), readOnly, model: modelTitle(this.run.basePath), modelMissing: baseMissing(this.run), filesMissing: filesMissing(this.run), prompts: countPrompts(project.db, this.run.id), done }
   }
 
   /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */

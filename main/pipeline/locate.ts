@@ -12,6 +12,12 @@ import { checkModel } from './open-model.ts'
 /** The last part of a path, whichever system wrote it. */
 export const nameOf = (path: string): string => basename(path.replaceAll('\\', '/'))
 
+/** What people call a model's folder: its name, with the one above where it says nothing by itself ("bundled/model"). */
+export function modelTitle(path: string): string {
+  const parts = path.replaceAll('\\', '/').split('/').filter(Boolean)
+  return parts.slice(parts.at(-1) === 'model' ? -2 : -1).join('/')
+}
+
 /** The sentence of a base model that is not where it was, or null. A path of another system is none of this one's. */
 export const baseMissing = ({ basePath }: Run): string | null =>
   existsSync(basePath) ? null : `The base model is not in ${basePath} any more; say where it is now ("locate").`

@@ -81,6 +81,7 @@ function wordsOf(state: ItemState, stages: readonly StageView[]): Pick<RailItem,
   switch (state) {
     case 'done': {
       if (stages.every(({ sharedWith }) => sharedWith !== null)) return { detail: 'shared', hint: 'Done before this branch began, and shared with the round it came from.' }
+      if (stages.every(({ stage }) => stage === 'audit')) return { detail: 'decided', hint: 'Decided at the gate.' }
       const seconds = duration(sum(stages.map(({ seconds: took }) => took)) ?? 0)
       return { detail: seconds, hint: `Done in ${seconds}.` }
     }
