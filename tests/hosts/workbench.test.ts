@@ -48,7 +48,7 @@ describe('the demo, from a click to the ranking', () => {
   })
 
   it('is planned and open', async () => {
-    expect(project).toMatchObject({ name: 'My demo', folder: join(test.folder, 'projects', 'My demo'), readOnly: null, model: 'model', prompts: 96, done: 0, missing: false })
+    expect(project).toMatchObject({ name: 'My demo', folder: join(test.folder, 'projects', 'My demo'), readOnly: null, model: 'bundled/model', prompts: 96, done: 0, missing: false })
     const { iterations, next, job, rounds, command } = await page.ask('run/status', {})
     expect(rounds).toBe(2)
     expect(iterations.map(({ t, policy, stages }) => [t, policy, stages.map(({ stage, status }) => `${stage} ${status}`)])).toEqual([[0, 'M0', ['tune pending', 'evaluate pending']]])
