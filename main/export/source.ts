@@ -29,6 +29,8 @@ export interface LineageRound {
   readonly judged: ModelFigures['judged']
   /** Pairs by whose label they were trained with; null for SFT. */
   readonly labels: Readonly<Record<Label['source'], number>> | null
+  /** Mean of the C that its loss used. */
+  readonly trainedC: number | null
   /** The decision that let it be trained; null for SFT and before one. */
   readonly gate: Gate | null
   /** The newest closed spot-check; null = not audited. */
@@ -126,8 +128,8 @@ export function textFilesOf({ textFolder }: Pick<ExportSource, 'textFolder'>): s
   return [...TOKENIZER_FILES, 'tokenizer.model', 'vocab.json', 'merges.txt', GENERATION_FILE].map((name) => join(textFolder, name)).filter((path) => existsSync(path))
 }
 
-/** "M2" of base "SmolLM2-135M" → "SmolLM2-135M-M2". */
-export const titleOf = ({ lineage, model }: Pick<ExportSource, 'lineage' | 'model'>): string => `${lineage.base.name}-${model.name.replace('·', '-')}`
+/** "M2" over "SmolLM2-135M" → "SmolLM2-135M-M2": fit for a file's name. */
+export const titleOf = ({ lineage, model }: Pick<ExportSource, 'lineage' | 'model'>): string => `${lineage.base.name}-${model.name}`.replace(/[^A-Za-z0-9._-]+/g, '-')
 
 /** A reader's complaint becomes what a person sees. */
 export function explained<T>(work: () => T): T {
