@@ -5,6 +5,7 @@ import { addBench } from './cli/bench.ts'
 import { addConsistency } from './cli/consistency.ts'
 import { addDoctor } from './cli/doctor.ts'
 import { addEvaluate } from './cli/evaluate.ts'
+import { addExport } from './cli/export.ts'
 import { addGenerate } from './cli/generate.ts'
 import { stopOnInterrupt } from './cli/interrupt.ts'
 import { addPretrain } from './cli/pretrain.ts'
@@ -16,9 +17,10 @@ import type { Act, AddCommand, Work } from './cli/shell.ts'
 import { addStart } from './cli/start.ts'
 import { addStatus } from './cli/status.ts'
 import { openTerminal } from './cli/terminal.ts'
+import { addVerify } from './cli/verify.ts'
 import { creameryVersion } from './cli/version.ts'
 
-const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
+const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addVerify, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
 
 function buildProgram(act: Act): Command {
   const program = new Command('creamery')

@@ -55,6 +55,8 @@ const rooms: Readonly<Record<string, Room>> = {
   'main/data': { ...inMain, may: ['main/text', 'preload/contract'], packages: ['csv-parse', 'hyparquet', 'hyparquet-compressors'] },
   'main/evaluate': { ...inMain, may: ['main/text', 'main/cream', ...engineHost, 'preload/contract'] },
   'main/export': { ...inMain, may: ['native-models', 'main/text', ...engineHost, ...sandboxHost, 'main/store', 'preload/contract'], packages: ['fflate'] },
+  // Recomputes a bundle's figures from its raw rows: with the method itself, and with no database.
+  'main/export/verify': { ...inMain, may: ['main/cream', 'main/evaluate/answers.ts', 'main/store/ids.ts', 'native-models/random.ts', 'native-models/training/schedule.ts', 'preload/contract'], packages: ['zod'] },
   'main/engine': engine,
   'main/engine/host.ts': engineBorder,
   'main/engine/protocol.ts': engineBorder,
