@@ -58,7 +58,7 @@ export async function openDataset<Use extends DataUse>(use: Use, path: string, r
     head.push(next.value)
   }
   try {
-    if (head.length === 0) throw new AppError('bad-data', `${path} holds no rows. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
+    if (head.length === 0) throw new AppError('bad-data', `${path} is empty: it holds no rows. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
     const values = head.flatMap((row) => ('value' in row ? [row.value] : []))
     if (values.length === 0) throw new AppError('bad-data', `${path} is not ${format}: row ${head[0]!.number} ${'fault' in head[0]! ? head[0].fault : ''}. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
     return { ...detectLayout(use, values, roles), format, rows: chain(head, rows) }
