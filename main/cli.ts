@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { AppError, exitCodeOf } from '../preload/contract/errors.ts'
 import { addBench } from './cli/bench.ts'
 import { addConsistency } from './cli/consistency.ts'
+import { addData } from './cli/data.ts'
 import { addDoctor } from './cli/doctor.ts'
 import { addEvaluate } from './cli/evaluate.ts'
 import { addExport } from './cli/export.ts'
@@ -20,7 +21,7 @@ import { openTerminal } from './cli/terminal.ts'
 import { addVerify } from './cli/verify.ts'
 import { creameryVersion } from './cli/version.ts'
 
-const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addEvaluate, addVerify, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
+const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addData, addEvaluate, addExport, addVerify, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
 
 function buildProgram(act: Act): Command {
   const program = new Command('creamery')

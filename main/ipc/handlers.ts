@@ -3,6 +3,7 @@ import { alarmHandlers } from './alarm.ts'
 import { appHandlers } from './app.ts'
 import { auditHandlers } from './audit.ts'
 import { estimateHandlers } from './estimate.ts'
+import { exportHandlers } from './export.ts'
 import { figureHandlers } from './figures.ts'
 import type { Handlers } from './handler.ts'
 import { historyHandlers } from './history.ts'
@@ -24,4 +25,5 @@ export const handlers: Handlers = {
   ...alarmHandlers,
   ...estimateHandlers,
   ...historyHandlers,
+  ...exportHandlers,
 }

@@ -52,6 +52,7 @@ export class Workbench {
   #open: Open | null = null
   #job: Job | null = null
   #lastEnd: JobEnd | null = null
+  #aside: { readonly title: string; readonly stop: () => void; readonly ended: Promise<unknown> } | null = null
   /** Answers to what may be done only once, by idempotency key: a repeat gets the first one. */
   readonly #answers = new Map<string, unknown>()
   /** Where the last job was going. */
@@ -112,6 +113,16 @@ export class Workbench {
   /** @throws AppError 'busy' */
   requireIdle(): void {
     if (this.#job) throw new AppError('busy', `${basename(this.project.folder)} is at work (${this.#job.view().title ?? 'starting'}); pause it first.`)
+    if (this.#aside) throw new AppError('busy', `${basename(this.project.folder)} is at work (${this.#aside.title}); let it end, or stop it first.`)
+  }
+
+  /** Work beside the job, such as an export: while it lasts no job starts and the project stays open. */
+  occupy(title: string, stop: () => void, ended: Promise<unknown>): void {
+    const work = { title, stop, ended }
+    this.#aside = work
+    void ended.then(() => {
+      if (this.#aside === work) this.#aside = null
+    })
   }
 
   current(): OpenedProject | null {
@@ -199,7 +210,8 @@ export class Workbench {
   /** Stops the job at its next safe point, then closes everything. */
   async close(): Promise<void> {
     this.#job?.pause()
-    await this.#job?.ended
+    this.#aside?.stop()
+    await Promise.all([this.#job?.ended, this.#aside?.ended])
     this.closeProject()
     await this.#sandbox?.close()
   }
