@@ -1,6 +1,6 @@
 /**
- * `npm test`: the unit tests, then the specs in a browser, and one last line for both: "N passed, N failed". With arguments
- * only the unit tests they name: `npm test -- tests/unit/cream`.
+ * `npm test`: the unit tests, then other programs that load what was exported, then the specs in a browser, and one last
+ * line for all: "N passed, N failed". With arguments only the unit tests they name: `npm test -- tests/unit/cream`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,7 +27,7 @@ async function run(script: string, args: readonly string[]): Promise<{ passed: n
 
 const args = process.argv.slice(2)
 const parts = [await run('node_modules/vitest/vitest.mjs', ['run', '--reporter=default', '--reporter=./tests/reporter.ts', ...args])]
-if (args.length === 0) parts.push(await run('tests/e2e/run.ts', []))
+if (args.length === 0) for (const script of ['tests/clients/run.ts', 'tests/e2e/run.ts']) parts.push(await run(script, []))
 const [passed, failed] = [parts.reduce((sum, part) => sum + part.passed, 0), parts.reduce((sum, part) => sum + part.failed, 0)]
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
