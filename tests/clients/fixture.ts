@@ -57,8 +57,8 @@ export async function aligned(): Promise<Subject> {
 }
 
 /** A model without a project: its card has no history to tell. */
-const sourceOf = (ref: ModelRef): ReturnType<typeof openSource> => openSource({
-  ref, run: { basePath: ref.folder }, model: { name: 'M2', kind: 'adapter' }, lineage: { project: 'clients', runId: 'run', seed: 0, base: { name: 'base', sha256: '0'.repeat(64) }, rounds: [], figures: [] },
+export const sourceOf = (ref: ModelRef): ReturnType<typeof openSource> => openSource({
+  ref, run: { basePath: ref.folder }, model: { name: 'M2', kind: 'adapter', sha256: '0'.repeat(64) }, lineage: { project: 'clients', runId: 'run', seed: 0, base: { name: 'base', sha256: '0'.repeat(64) }, rounds: [], figures: [] },
 } as unknown as Parameters<typeof openSource>[0])
 
 /** Exported into the scratch folder under this name. */

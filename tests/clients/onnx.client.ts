@@ -1,14 +1,16 @@
 /** Exported ONNX folders in transformers.js, on onnxruntime-node and in onnxruntime-web's wasm, without a network. */
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AutoModelForCausalLM, AutoTokenizer, type PreTrainedModel, type PreTrainedTokenizer, Tensor, env } from '@huggingface/transformers'
 import * as web from 'onnxruntime-web'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { onnxBounds } from '../../main/export/formats/onnx.ts'
-import { modelFile } from '../../main/export/formats/onnx-configs.ts'
+import { onnxBounds, writeModel } from '../../main/export/formats/onnx.ts'
+import { configFor, modelFile } from '../../main/export/formats/onnx-configs.ts'
 import { texts } from '../../main/export/proof/prompts.ts'
+import { writeJson } from '../../native-models/weights/files.ts'
 import type { OnnxPrecision } from '../../preload/contract/requests/export.ts'
-import { type Subject, aligned, conversations, deviation, exported, greedy, logits, scratch, stories, storiesAreHere } from './fixture.ts'
+import { goldenJson, goldenPath } from '../golden/fixtures.ts'
+import { type Subject, aligned, conversations, deviation, exported, greedy, logits, scratch, sourceOf, stories, storiesAreHere } from './fixture.ts'
 
 env.allowRemoteModels = false
 env.localModelPath = scratch
@@ -125,5 +127,25 @@ describe.each([
       expect(worst).toBeLessThanOrEqual(precision === 'fp32' ? 1e-4 : onnxBounds[precision] * Math.max(10, largest))
       await session.release()
     })
+  })
+})
+
+interface Greedy {
+  readonly cases: readonly { readonly prompt: number[]; readonly completion: number[] }[]
+}
+
+describe.each(['llama/gqa-tied', 'llama/llama3-rope', ...readdirSync(goldenPath('families')).map((name) => `families/${name}`)])('%s', (golden) => {
+  test('transformers.js says what transformers said, token for token', async () => {
+    const name = golden.replace('/', '-')
+    const source = sourceOf({ folder: goldenPath(golden), adapter: null })
+    mkdirSync(join(scratch, name, 'onnx'), { recursive: true })
+    await writeModel(source, join(scratch, name), 'fp32', Infinity, new AbortController().signal, () => {})
+    await writeJson(join(scratch, name, 'config.json'), configFor(source, ['fp32'], new Map()))
+    source.close()
+    const model = await load(name, 'fp32')
+    for (const { prompt, completion } of goldenJson<Greedy>(golden.startsWith('llama/') ? golden.replace('llama/', 'greedy/').concat('.json') : `${golden}/greedy.json`).cases) {
+      expect(await continued(model, prompt, { max_new_tokens: completion.length, eos_token_id: null })).toEqual(completion)
+    }
+    await model.dispose()
   })
 })
