@@ -68,7 +68,7 @@ export function describe(choice: ExportChoice): string {
 function proofOf(proof: Proof | null): string {
   if (proof === null) return 'Every export is opened again and held against its source before it is called done; the findings will stand here.'
   const delta = proof.maxLogitDelta === null ? '' : `\n\nLargest difference of a logit on fixed prompts: **${proof.maxLogitDelta.toExponential(2)}** (at most ${proof.bound!.toExponential(2)} is taken for this precision).`
-  const verdict = proof.passed ? 'Opened again after writing and held against its source: nothing differs.' : '**THE PROOF FAILED: do not use this copy.**'
+  const verdict = proof.passed ? 'Opened again after writing and held against its source: every check passed.' : '**THE PROOF FAILED: do not use this copy.**'
   return `${verdict}${delta}\n\n${tableOf(['check', 'result', 'finding'], proof.checks.map(({ name, passed, finding }) => [name, passed ? 'passed' : '**failed**', finding]))}`
 }
 

@@ -29,7 +29,7 @@ function optimisationOf({ seed, maxLength }: RunConfig, { epochs, learningRate, 
 function missingOf({ t, makes, config, labels, trainedC, gate }: LineageRound): string[] {
   if (t === 0) return []
   const found = ['TRL does not sample and rank a model\'s own responses by its implicit reward: its trainer starts from the pairs, which the export "preference data" holds.']
-  if (config.method === 'cream-dyn') found.push(`${makes}: every pair had a label smoothing of its own (1 − C of its prompt); DPOConfig has one for all, so the mean stands above.`)
+  if (config.method === 'cream-dyn') found.push(`${makes}: every pair had a label smoothing of its own (1 − C of its prompt); DPOConfig has one for all, their mean.`)
   if (trainedC !== null && trainedC <= 0.5) found.push(`${makes}: the mean C was ${trainedC.toFixed(3)}; TRL refuses a label_smoothing of 0.5 or more, so none stands above.`)
   if (labels && labels.person > 0) found.push(`${makes}: ${labels.person} labels are a person's, with C = 0.95, beside the judge's own C; TRL knows no label sources.`)
   if (gate && gate.choice !== 'skip' && gate.choice !== 'not-audited') found.push(`${makes}: a person decided at a gate before training; TRL has none.`)

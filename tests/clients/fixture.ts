@@ -34,7 +34,7 @@ export interface Subject {
   readonly vocabSize: number
 }
 
-const subjectOf = async (ref: ModelRef): Promise<Subject> => {
+export const subjectOf = async (ref: ModelRef): Promise<Subject> => {
   const source = sourceOf(ref)
   const { vocabSize } = source.config
   source.close()

@@ -83,7 +83,7 @@ function* dataOf(head: Uint8Array, source: ExportSource, tensors: ReturnType<typ
 
 async function guideTo(name: string, source: ExportSource, { text }: ExportTools): Promise<string> {
   const files = readTextFiles(source.textFolder)
-  const turns = text.info.hasTemplate ? await findTurns(async (messages, addGenerationPrompt) => text.render([...messages], { addGenerationPrompt }).catch(() => null)) : null
+  const turns = text.info.hasTemplate ? await findTurns(async (messages, addGenerationPrompt) => text.render([...messages], { addGenerationPrompt }).catch(() => null), files.specials.bos_token) : null
   const stops = (await text.decode(text.info.eosIds.map((id) => [id]), { skipSpecial: false })).filter((stop) => stop !== '')
   return modelfile(name, { turns, hasTemplate: text.info.hasTemplate, stops, context: contextOf(source.config), bos: (await addsBos(files, text)) ? files.specials.bos_token : null })
 }

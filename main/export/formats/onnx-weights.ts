@@ -4,6 +4,7 @@ import type { StoredForm } from '../../../native-models/interchange/onnx-decoder
 import { type DType, sizeOf } from '../../../native-models/onnx/types.ts'
 import type { ExternalWeight, InlineWeight } from '../../../native-models/onnx/wire.ts'
 import { encodeFloats } from '../../../native-models/weights/dtype.ts'
+import { linearModules } from '../../../native-models/weights/tensors.ts'
 import { AppError } from '../../../preload/contract/errors.ts'
 import type { ExportSource } from '../source.ts'
 
@@ -74,11 +75,11 @@ export function* dataParts({ weights }: DataFile): Generator<Uint8Array> {
 
 /** About how many bytes the weights take, without building a graph: four-bit blocks are 16 bytes and a scale. */
 export function estimatedBytes({ tensors, config }: Pick<ExportSource, 'tensors' | 'config'>, precision: 'fp32' | 'fp16' | 'q4'): number {
+  const linears = linearModules(config)
   const perTensor = tensors.map(({ name, shape }) => {
     const elements = sizeOf(shape)
-    if (precision === 'fp32' || shape.length === 1) return 4 * elements
-    const isTable = shape[0] === config.vocabSize && (name.startsWith('model.embed_tokens') || name.startsWith('lm_head'))
-    return precision === 'fp16' || isTable ? 2 * elements : shape[0]! * blocksOf(shape[1]!) * (BLOCK / 2 + 4)
+    if (precision === 'fp16' && shape.length === 2) return 2 * elements
+    return precision === 'q4' && linears.has(name.replace(/\.weight$/, '')) && shape.length === 2 ? shape[0]! * blocksOf(shape[1]!) * (BLOCK / 2 + 4) : 4 * elements
   })
   return perTensor.reduce((sum, bytes) => sum + bytes, 0)
 }

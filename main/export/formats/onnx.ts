@@ -34,7 +34,7 @@ const STEPS = 12
 const notes: Readonly<Record<OnnxPrecision, string>> = {
   fp32: 'onnx/model.onnx holds all weights in fp32.',
   fp16: 'onnx/model_fp16.onnx holds linear layers, embedding and head in fp16; norms, attention, inputs, outputs and the cache are fp32.',
-  q4: 'onnx/model_q4.onnx holds linear layers in 4 bits (symmetric blocks of 32 with an fp32 scale), embedding and head in fp16, all else in fp32.',
+  q4: 'onnx/model_q4.onnx holds linear layers in 4 bits (symmetric blocks of 32 with an fp32 scale) and all else, embedding and head too, in fp32; it needs no half-precision device.',
 }
 
 export const onnx: Format<'onnx'> = {

@@ -12,6 +12,8 @@ import { checkSessions, type Paired } from './sessions.ts'
 /** The first difference; null where every figure is what the raw rows make it. */
 export function checkEvidence(evidence: Evidence): Difference | null {
   return differenceIn(() => {
+    const { creamery, environment } = evidence
+    if (environment.creamery !== creamery) throw new Differs({ file: 'environment.json', row: null, field: 'creamery', stored: JSON.stringify(environment.creamery), recomputed: JSON.stringify(creamery) })
     const { iterations, paired } = recompute(evidence)
     checkSessions(evidence, paired)
     const labels = checkLabels(evidence, paired)

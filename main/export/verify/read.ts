@@ -44,7 +44,7 @@ export async function readBundle(path: string, { limits = defaultLimits, signal,
           addRow(evidence, name, taken)
           return taken
         })
-        progress?.([...files.seen.values()].reduce((sum, { bytes }) => sum + bytes, 0), total)
+        progress?.(manifest.files.reduce((sum, file) => sum + (files.seen.has(file.name) ? file.bytes : 0), 0), total)
       }
     } catch (error) {
       if (!(error instanceof Differs)) throw error

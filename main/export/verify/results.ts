@@ -1,7 +1,9 @@
 /** Training and evaluation: what their figures say of each other, of the labels and of the schedule. */
+import { hashText, permutation } from '../../../native-models/random.ts'
 import { scheduleFactor, warmupStepsOf } from '../../../native-models/training/schedule.ts'
+import type { Optimisation } from '../../../preload/contract/config.ts'
 import { binaryEntropy } from '../../cream/loss.ts'
-import { evaluationId } from '../../store/ids.ts'
+import { evaluationId, iterationId, stageId } from '../../store/ids.ts'
 import { type Evidence, expectNear, expectRow, expectSame, refuseRow, type Settled } from './evidence.ts'
 import type { RowOf } from './rows.ts'
 
@@ -10,44 +12,80 @@ type Step = RowOf<'training-steps'>
 
 /** Rounding of float64 sums and of another machine's exp and log. */
 const ROUNDING = 1e-9
-/** The first loss is ln 2 up to float32 (METHOD §3). */
-const FLOAT32 = 1e-5
+/** The graph computes in float32, in batches of another shape than the scores'. */
+const FLOAT32 = 1e-4
 
 /** @throws Differs */
 export function checkTraining(evidence: Evidence, iterations: readonly Settled[], labels: ReadonlyMap<string, readonly Label[]>): void {
   const byIteration = Map.groupBy(evidence.rows['training-steps'].values(), ({ iterationId }) => iterationId)
   for (const id of byIteration.keys()) if (!iterations.some((iteration) => iteration.id === id)) refuseRow('training-steps', id, 'iterationId', id, 'an iteration of the bundle')
-  for (const iteration of iterations) checkSteps(iteration, byIteration.get(iteration.id) ?? [], labels.get(iteration.id) ?? [])
+  for (const iteration of iterations) {
+    const steps = byIteration.get(iteration.id) ?? []
+    if (iteration.t === 0) checkTuning(iteration, steps)
+    else checkRound(evidence, iteration, steps, labels.get(iteration.id) ?? [])
+  }
 }
 
-function checkSteps({ id, t, config, producedModelId }: Settled, steps: readonly Step[], labels: readonly Label[]): void {
-  const [stage, hyper] = t === 0 ? (['tune', config.sft] as const) : (['train', config.dpo] as const)
-  const planned = Math.ceil(Math.ceil(labels.length / hyper.batchSize) * hyper.epochs)
-  const total = t === 0 ? steps.length : planned
-  if (t > 0 && (producedModelId === null ? steps.length > total : steps.length !== total)) {
-    refuseRow('training-steps', `${id} ${stage} ${Math.min(total, steps.length) + 1}`, 'step', steps.length, `${total} steps for ${labels.length} labels`)
+/** The seed set is not in the bundle, so what stands here is the schedule's. */
+function checkTuning(iteration: Settled, steps: readonly Step[]): void {
+  checkOrder(iteration.id, 'tune', steps)
+  if (iteration.producedModelId !== null) checkRates(iteration.config.sft, steps, steps.length) // cut short, nobody knows how long it was to be
+}
+
+function checkRound(evidence: Evidence, iteration: Settled, steps: readonly Step[], labels: readonly Label[]): void {
+  const { id, config: { dpo }, producedModelId } = iteration
+  const batches = batchesOf(evidence, iteration, labels)
+  checkOrder(id, 'train', steps)
+  if (producedModelId === null ? steps.length > batches.length : steps.length !== batches.length) {
+    refuseRow('training-steps', `${id} train ${Math.min(batches.length, steps.length) + 1}`, 'step', `${steps.length} steps`, `${batches.length} steps for ${labels.length} labels`)
   }
-  const warmup = Math.min(warmupStepsOf(hyper.warmupRatio, total), Math.max(0, total - 1))
-  const floors = labels.map(({ consistency }) => binaryEntropy(consistency!))
-  const [lowest, highest] = floors.reduce(([low, high], floor) => [Math.min(low, floor), Math.max(high, floor)], [Infinity, -Infinity])
-  steps.forEach(({ step, stage: own, metrics }, i) => {
-    const key = `${id} ${own} ${step}`
-    expectSame('training-steps', key, { step, stage: own }, { step: i + 1, stage })
-    const isKnown = t > 0 || producedModelId !== null // of SFT cut short nobody knows how long it was to be
-    if (isKnown) expectNear('training-steps', key, 'metrics.learning_rate', metrics['learning_rate'], hyper.learningRate * scheduleFactor(hyper.schedule, i, warmup, total), ROUNDING * hyper.learningRate)
-    if (t === 0) return
-    const { 'rewards/chosen': chosen = NaN, 'rewards/rejected': rejected = NaN, 'rewards/margins': margins, 'rewards/accuracies': accuracy = NaN, loss_floor: floor = NaN } = metrics
-    expectNear('training-steps', key, 'metrics.rewards/margins', margins, chosen - rejected, ROUNDING * Math.max(1, Math.abs(chosen), Math.abs(rejected)))
-    if (!(accuracy >= 0 && accuracy <= 1)) refuseRow('training-steps', key, 'metrics.rewards/accuracies', metrics['rewards/accuracies'], 'a share')
-    if (!(floor >= lowest - ROUNDING && floor <= highest + ROUNDING)) refuseRow('training-steps', key, 'metrics.loss_floor', metrics['loss_floor'], `from ${lowest} to ${highest}, the H(C) of its labels`)
-    if (i === 0) expectNear('training-steps', key, 'metrics.loss', metrics['loss'], Math.LN2, FLOAT32)
-  })
+  checkRates(dpo, steps, batches.length)
+  steps.forEach(({ step, metrics, tokens }, i) => checkStep(evidence, iteration, `${id} train ${step}`, { metrics, tokens }, batches[i]!, steps.slice(0, i).every(({ metrics: { learning_rate: rate } }) => rate === 0)))
+}
+
+/** TRL's keys against the labels of the step's batch and the scores of θ_t, the frozen reference. */
+function checkStep(evidence: Evidence, { policyModelId, config: { dpo: { beta } } }: Settled, key: string, { metrics, tokens }: Pick<Step, 'metrics' | 'tokens'>, batch: readonly Label[], isUntouched: boolean): void {
+  const { rows } = evidence
+  const mean = (of: (label: Label) => number): number => batch.reduce((sum, label) => sum + of(label), 0) / batch.length
+  const near = (field: string, recomputed: number, tolerance: number): void => expectNear('training-steps', key, `metrics.${field}`, metrics[field], recomputed, tolerance)
+  expectSame('training-steps', key, tokens, batch.reduce((sum, { chosenId, rejectedId }) => sum + rows.responses.get(chosenId)!.tokens + rows.responses.get(rejectedId)!.tokens, 0), 'tokens')
+  near('loss_floor', mean(({ consistency }) => binaryEntropy(consistency!)), ROUNDING)
+  const { 'rewards/chosen': chosen = NaN, 'rewards/rejected': rejected = NaN, 'rewards/accuracies': accuracy = NaN, loss = NaN, grad_norm: norm = NaN, loss_floor: floor = NaN } = metrics
+  near('rewards/margins', chosen - rejected, ROUNDING * Math.max(Math.abs(chosen), Math.abs(rejected)) + 1e-12)
+  for (const [side, reward] of [['chosen', chosen], ['rejected', rejected]] as const) {
+    if (isUntouched) near(`rewards/${side}`, 0, FLOAT32 * beta) // nothing was moved yet
+    const reference = mean((label) => rows.scores.get(`${side === 'chosen' ? label.chosenId : label.rejectedId} ${policyModelId}`)!.logps)
+    near(`logps/${side}`, reference + reward / beta, FLOAT32 * Math.max(1, Math.abs(reference)))
+  }
+  if (isUntouched) near('loss', Math.LN2, FLOAT32)
+  if (!(loss >= floor - FLOAT32)) refuseRow('training-steps', key, 'metrics.loss', metrics['loss'], `at least its floor ${floor}`)
+  if (!(norm >= 0)) refuseRow('training-steps', key, 'metrics.grad_norm', metrics['grad_norm'], 'no negative length')
+  near('rewards/accuracies', Math.min(batch.length, Math.max(0, Math.round(accuracy * batch.length))) / batch.length, ROUNDING)
+}
+
+function checkOrder(id: string, stage: Step['stage'], steps: readonly Step[]): void {
+  steps.forEach((row, i) => expectSame('training-steps', `${id} ${row.stage} ${row.step}`, { step: row.step, stage: row.stage }, { step: i + 1, stage }))
+}
+
+function checkRates({ learningRate, schedule, warmupRatio }: Optimisation, steps: readonly Step[], total: number): void {
+  const warmup = Math.min(warmupStepsOf(warmupRatio, total), Math.max(0, total - 1))
+  steps.forEach(({ iterationId: id, stage, step, metrics }, i) => expectNear('training-steps', `${id} ${stage} ${step}`, 'metrics.learning_rate', metrics['learning_rate'], learningRate * scheduleFactor(schedule, i, warmup, total), ROUNDING * learningRate))
+}
+
+/** The labels of every step: each epoch is a permutation of its own, the same in every branch. */
+function batchesOf({ run }: Evidence, { t, config: { dpo: { batchSize, epochs } } }: Settled, labels: readonly Label[]): Label[][] {
+  const stage = hashText(stageId(iterationId(run.id, t), 'train'))
+  const perEpoch = Math.ceil(labels.length / batchSize)
+  return Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(labels.length, run.seed, stage, epoch).map((i) => labels[i]!))
+    .flatMap((order) => Array.from({ length: perEpoch }, (_, step) => order.slice(step * batchSize, (step + 1) * batchSize)))
+    .slice(0, Math.ceil(perEpoch * epochs))
 }
 
 /** @throws Differs */
 export function checkEvaluations(evidence: Evidence, [first]: readonly Settled[]): void {
   const { rows } = evidence
   const answers = Map.groupBy(rows.answers.values(), (answer) => answer.evaluationId)
+  const asked = new Map<string, Set<string>>()
   for (const { id, modelId, task, decoding, scorer, correct, total } of rows.evaluations.values()) {
     if (!rows.models.has(modelId)) refuseRow('evaluations', id, 'modelId', modelId, 'a model of the bundle')
     const own = answers.get(id) ?? []
@@ -56,13 +94,16 @@ export function checkEvaluations(evidence: Evidence, [first]: readonly Settled[]
       id: evaluationId(modelId, task, decoding, scorer), scorer: first!.config.evaluation.scorer,
       correct: isFinished ? own.filter(({ isCorrect }) => isCorrect).length : null, total: isFinished ? own.length : null,
     })
-    if (decoding === 'greedy') for (const { itemId, sample } of own) expectSame('answers', `${id} ${itemId} ${sample}`, sample, 0, 'sample')
-    else checkSampled(id, own, first!.config.evaluation.samples)
+    checkQuestions(id, own, decoding === 'greedy' ? 1 : first!.config.evaluation.samples, asked.get(task) ?? asked.set(task, new Set(own.map(({ itemId }) => itemId))).get(task)!)
   }
   for (const [key, answer] of rows.answers) if (!rows.evaluations.has(answer.evaluationId)) expectRow(evidence, 'answers', key, undefined)
 }
 
-/** Every question the same number of times. */
-function checkSampled(id: string, answers: readonly RowOf<'answers'>[], samples: number): void {
-  for (const { itemId, sample } of answers) if (sample >= samples) refuseRow('answers', `${id} ${itemId} ${sample}`, 'sample', sample, `below ${samples}`)
+/** Every model is asked the same questions of a task, each as often. */
+function checkQuestions(id: string, answers: readonly RowOf<'answers'>[], samples: number, asked: ReadonlySet<string>): void {
+  for (const { itemId, sample } of answers) {
+    if (sample >= samples) refuseRow('answers', `${id} ${itemId} ${sample}`, 'sample', sample, `below ${samples}`)
+    if (!asked.has(itemId)) refuseRow('answers', `${id} ${itemId} ${sample}`, 'itemId', itemId, 'a question that the other models were asked')
+  }
+  if (answers.length > 0 && answers.length !== samples * asked.size) refuseRow('evaluations', id, 'total', answers.length, `${samples} answers to each of ${asked.size} questions`)
 }

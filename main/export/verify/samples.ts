@@ -43,6 +43,7 @@ function checkResponse({ run, rows: { prompts } }: Evidence, response: Response,
   const { samplingTemperature, topP, topK, maxNewTokens, responses } = iteration.config.sampling
   if (sampling.maxNewTokens > maxNewTokens) expectSame('responses', id, sampling.maxNewTokens, maxNewTokens, 'sampling.maxNewTokens')
   if (response.tokens > sampling.maxNewTokens) refuseRow('responses', id, 'tokens', response.tokens, `at most ${sampling.maxNewTokens}`)
+  if (response.finishReason === 'length' && response.tokens < sampling.maxNewTokens) refuseRow('responses', id, 'finishReason', 'length', `eos: it has ${response.tokens} of ${sampling.maxNewTokens} tokens`)
   if (position >= responses) refuseRow('responses', id, 'position', position, `below ${responses}`)
   expectSame('responses', id, { id, seed, sampling }, { id: responseId(iterationId, place, position), seed: run.seed, sampling: { samplingTemperature, topP, topK, maxNewTokens: sampling.maxNewTokens } })
 }

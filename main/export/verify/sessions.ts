@@ -34,7 +34,9 @@ export function checkSessions(evidence: Evidence, paired: readonly Paired[]): vo
 function checkSession(evidence: Evidence, paired: readonly Paired[], session: Session): void {
   const { id, setId, plan, continuesId, startedAt, closedAt } = session
   const before = continuesId === null ? null : evidence.rows.sessions.get(continuesId)
-  if (before === undefined) refuseRow('sessions', id, 'continuesId', continuesId, 'a session of the bundle')
+  if (before === undefined || (before && (before.setId !== setId || before.plan.kind !== plan.kind || before.closedAt === null || before.closedAt < before.startedAt || session.id === continuesId))) {
+    refuseRow('sessions', id, 'continuesId', continuesId, 'a closed session of the same kind on the same set')
+  }
   expectSame('sessions', id, id, auditId(setId, Number(id.slice(setId.length + 6))), 'id')
   if (closedAt !== null && closedAt < startedAt) refuseRow('sessions', id, 'closedAt', closedAt, `not before ${startedAt}`)
   expectSame('sessions', id, session.heldFor, heldFor(paired, session), 'heldFor')
@@ -181,7 +183,7 @@ export function reportSessions(evidence: Evidence, paired: readonly Paired[]): R
     const chain = chainOf(evidence, session)
     const figures = session.plan.kind === 'pairs'
       ? pairFigures(session, session.plan, held, chain.flatMap(({ id }) => verdicts.get(id) ?? []))
-      : rankingFigures(session.plan, held, chain.flatMap(({ id }) => orders.get(id) ?? []))
+      : rankingFigures(session, session.plan, held, chain.flatMap(({ id }) => orders.get(id) ?? []))
     return [{ sessionId: session.id, setId: held.set.id, figures }]
   })
 }
@@ -196,12 +198,12 @@ function pairFigures({ line }: Session, plan: AuditPlan, held: Paired, verdicts:
   return { ...report, line, gate: gateOf(report, line) }
 }
 
-function rankingFigures({ population, showings }: RankingPlan, { set, judged }: Paired, rankings: readonly HumanRanking[]) {
+function rankingFigures({ line }: Session, { population, showings }: RankingPlan, { set, judged }: Paired, rankings: readonly HumanRanking[]) {
   const taus = rankings.flatMap(({ promptId, ordering: order }) => {
     if (order === null) return []
     const { responses, current, previous } = judged.get(promptId)!
     const judge = (values: readonly number[], tolerance: number) => ({ values: new Map(responses.map(({ id }, i) => [id, values[i]!])), tolerance })
     return [humanTaus({ order, current: judge(current, set.currentTolerance), previous: judge(previous, set.previousTolerance) })]
   })
-  return { population, planned: showings.length, ordered: taus.length, skipped: rankings.length - taus.length, hasty: rankings.filter(({ elapsedMs }) => elapsedMs < hastyMs).length, ...reportTrust(taus) }
+  return { population, planned: showings.length, ordered: taus.length, skipped: rankings.length - taus.length, hasty: rankings.filter(({ elapsedMs }) => elapsedMs < hastyMs).length, ...reportTrust(taus), line }
 }

@@ -17,8 +17,9 @@ const said = (role: Message['role'], content: string = marks[role]): Message => 
 /**
  * A chat template as text around each turn, found by rendering and proven by rendering more: null where a template does
  * what a text around each turn cannot say (dates, tools, trimming, a default system message).
+ * @param bos the BOS's text: where a conversation begins with it, it is the start and no part of a turn
  */
-export async function findTurns(render: Render): Promise<Turns | null> {
+export async function findTurns(render: Render, bos: string | null): Promise<Turns | null> {
   const [one, called, two] = [await render([said('user')], false), await render([said('user')], true), await render([said('user'), said('assistant'), said('user', 'AGAIN@@4')], false)]
   if (one === null || called === null || two === null || !called.startsWith(one)) return null
   const [first, afterUser] = cut(one, marks.user)
@@ -26,15 +27,14 @@ export async function findTurns(render: Render): Promise<Turns | null> {
   const [beforeAssistant, tail] = cut(rest, marks.assistant)
   const [between, end] = cut(tail, 'AGAIN@@4')
   if (end !== afterUser || !beforeAssistant.startsWith(afterUser)) return null
-  // What stands before the second user's turn and not before the first belongs to the assistant's end; the longest common end is the user's own beginning.
-  for (let length = Math.min(first.length, between.length); length >= 0; length--) {
-    const before = first.slice(first.length - length)
+  // What stands before the second user's turn ends the assistant's and begins the user's; how much of it, the first turn tells but for the start.
+  const opening = bos !== null && first.startsWith(bos) ? bos.length : 0
+  const starts = [opening, ...Array.from({ length: first.length + 1 }, (_, length) => length)]
+  for (const length of starts) {
+    const [start, before] = [first.slice(0, length), first.slice(length)]
     if (!between.endsWith(before)) continue
-    const turns: Turns = {
-      start: first.slice(0, first.length - length),
-      around: { user: [before, afterUser], assistant: [beforeAssistant.slice(afterUser.length), between.slice(0, between.length - length)], ...(await systemTurn(render, first.slice(0, first.length - length), before)) },
-      call: called.slice(one.length),
-    }
+    const after = between.slice(0, between.length - before.length)
+    const turns: Turns = { start, around: { user: [before, afterUser], assistant: [beforeAssistant.slice(afterUser.length), after], ...(await systemTurn(render, start, before)) }, call: called.slice(one.length) }
     if (await reproduces(turns, render)) return turns
   }
   return null
