@@ -56,8 +56,7 @@ function digest(text: string): [number, number] {
   return [bytes.readUInt32LE(0), bytes.readUInt32LE(4)]
 }
 
-/** What makes two prompts the same: their texts, white space apart. */
+/** What makes two prompts the same: their texts, white space around them apart. */
 export function promptText(prompt: PromptInput): string {
-  const text = typeof prompt === 'string' ? prompt : prompt.map(({ content }) => content).join('\n')
-  return text.trim().replace(/\s+/g, ' ')
+  return (typeof prompt === 'string' ? prompt : prompt.map(({ content }) => content).join('\n')).trim()
 }

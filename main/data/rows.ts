@@ -1,10 +1,11 @@
 /** Rows of a file, whatever it is written in: JSON, JSON Lines, CSV, Parquet or lines of text, gzipped or not. Streamed; a bad row is one fault, not the end. */
 import { basename } from 'node:path'
-import { csvRows, delimiterOf } from './formats/csv.ts'
+import { csvRows, delimiterOf, headerCells } from './formats/csv.ts'
 import { jsonMode, jsonRows } from './formats/json.ts'
 import { textRows } from './formats/lines.ts'
 import { isParquet, parquetRows } from './formats/parquet.ts'
 import { labelsBeside, withLabels } from './labels.ts'
+import { isKnownColumn } from './layouts/by-columns.ts'
 import { magicOf, openSource, type Source } from './source.ts'
 
 /** `number` is the line in the file (JSON Lines, text), the row of the sheet (CSV: the header is row 1) or the place in the array, from 1. */
@@ -43,7 +44,7 @@ function formatOf(source: Source): 'csv' | 'text' | 'json' {
   if (extension === 'json' || extension === 'jsonl' || extension === 'ndjson') return 'json'
   const line = firstLine(source.head)
   if (/^[[{"]/.test(line)) return 'json'
-  return delimiterOf(line) === null ? 'text' : 'csv'
+  return delimiterOf(line) !== null && headerCells(line).some(isKnownColumn) ? 'csv' : 'text'
 }
 
 function firstLine(head: Buffer): string {

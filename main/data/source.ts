@@ -17,7 +17,7 @@ export interface Source {
 const headSize = 4 * 2 ** 20
 /** Text packs 3 to 20 times; what packs 200 times is no text. Below this size a bomb does no harm. */
 const bombRatio = 200
-const bombSize = 128 * 2 ** 20
+const bombSize = 8 * 2 ** 20
 
 /** @throws AppError('bad-data') when the file cannot be read */
 export async function openSource(path: string): Promise<Source> {

@@ -44,7 +44,7 @@ export async function* csvRows(source: Source): AsyncGenerator<Row> {
       else yield { number, value: Object.fromEntries(names.map((name, i) => [name, valueOf(cells[i]!)])) }
     }
   } catch (cause) {
-    throw csvError(cause, path, number)
+    throw csvError(cause, path)
   } finally {
     input.destroy()
     parser.destroy()
@@ -93,11 +93,13 @@ function valueOf(cell: string): unknown {
   return isTurns || isChoices ? value : cell
 }
 
-function csvError(cause: unknown, path: string, row: number): AppError {
-  const code = (cause as { code?: unknown }).code
+function csvError(cause: unknown, path: string): AppError {
+  const { code, message } = cause as { code?: unknown; message: string }
+  const line = /at line (\d+)/.exec(message)?.[1]
+  const where = line === undefined ? '' : ` at line ${line}`
   if (code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE') {
-    return new AppError('bad-data', `${path} has a quote behind row ${row} that is not closed (or a row of more than 16 MB). Close it, or write quotes inside of a cell twice.`, cause)
+    return new AppError('bad-data', `${path} has a quote that is still open${where || ' after 16 MB'}. Close it, and write quotes inside of a cell twice.`, cause)
   }
-  if (typeof code === 'string' && code.startsWith('CSV_')) return new AppError('bad-data', `${path} is not valid CSV behind row ${row} (${(cause as Error).message.slice(0, 200)}). Export it again.`, cause)
+  if (typeof code === 'string' && code.startsWith('CSV_')) return new AppError('bad-data', `${path} is not valid CSV (${message.slice(0, 200)}). Export it again.`, cause)
   return unreadable(path, cause)
 }
