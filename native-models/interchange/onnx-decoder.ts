@@ -13,7 +13,7 @@ import { BLOCK, blocksOf } from './four-bit.ts'
  * cache, so that no residual stream overflows a half.
  * - fp32: everything.
  * - fp16: linear layers, their biases, embedding and head; products are computed in halves.
- * - q4: linear layers in 4 bits (four-bit.ts), their biases fp32; embedding and head as in fp16.
+ * - q4: linear layers in 4 bits (four-bit.ts); embedding, head and biases stay fp32, so that it runs where halves do not.
  */
 export type Precision = 'fp32' | 'fp16' | 'q4'
 
@@ -51,17 +51,17 @@ export function onnxDecoder(config: ModelConfig, precision: Precision): OnnxDeco
 }
 
 function storedParameters(b: GraphBuilder, precision: Precision, stored: (tensor: string, dtype: 'float32' | 'float16' | 'uint8', shape: Shape, part?: StoredForm['part']) => Value): Parameters {
-  const half = precision === 'fp32' ? b.float : 'float16'
+  const half = precision === 'fp16' ? 'float16' : 'float32'
   const to = (x: Value, dtype: Value['dtype']): Value => (x.dtype === dtype ? x : b.cast(x, dtype))
   /** x·Wᵀ (+ c) in halves, where the precision has halves. */
   const product = (x: Value, weight: Value, c: Value | null): Value => to(b.gemm(to(x, half), weight, { transB: true, c }), b.float)
   return {
     tensor: (name, shape) => stored(name, 'float32', shape),
-    rows: (name, shape, indices) => to(b.rows(stored(name, half as 'float16', shape), indices), b.float),
-    project: (x, name, shape) => product(x, stored(name, half as 'float16', shape), null),
+    rows: (name, shape, indices) => to(b.rows(stored(name, half, shape), indices), b.float),
+    project: (x, name, shape) => product(x, stored(name, half, shape), null),
     linears: (x, modules) => modules.map(({ module, out, bias }) => {
       const [weight, width] = [`${module}.weight`, x.shape[1]!]
-      if (precision !== 'q4') return product(x, stored(weight, half as 'float16', [out, width]), bias ? stored(`${module}.bias`, half as 'float16', [out]) : null)
+      if (precision !== 'q4') return product(x, stored(weight, half, [out, width]), bias ? stored(`${module}.bias`, half, [out]) : null)
       const blocks = blocksOf(width)
       const y = b.matmulFourBit(x, stored(weight, 'uint8', [out, blocks, BLOCK / 2], 'codes'), stored(weight, 'float32', [out * blocks], 'scales'), out, BLOCK)
       return bias ? b.add(y, stored(`${module}.bias`, 'float32', [out])) : y

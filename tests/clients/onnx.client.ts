@@ -1,6 +1,8 @@
 /** Exported ONNX folders in transformers.js, on onnxruntime-node and in onnxruntime-web's wasm, without a network. */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { AutoModelForCausalLM, AutoTokenizer, type PreTrainedModel, type PreTrainedTokenizer, Tensor, env } from '@huggingface/transformers'
 import * as web from 'onnxruntime-web'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +12,7 @@ import { texts } from '../../main/export/proof/prompts.ts'
 import { writeJson } from '../../native-models/weights/files.ts'
 import type { OnnxPrecision } from '../../preload/contract/requests/export.ts'
 import { goldenJson, goldenPath } from '../golden/fixtures.ts'
+import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
 import { type Subject, aligned, conversations, deviation, exported, greedy, logits, scratch, sourceOf, stories, storiesAreHere } from './fixture.ts'
 
 env.allowRemoteModels = false
@@ -115,6 +118,18 @@ describe.each([
       }
       await model.dispose()
     })
+
+    test.runIf(swiftshaderRuns && title !== 'stories260K')('fp32 and q4: WebGPU (SwiftShader) says the same, cache and all', async () => {
+      const said = (dtype: OnnxPrecision): number[] => {
+        const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(new URL('./generate.ts', import.meta.url)), scratch, name, dtype, prompted[0]!.join(), '8'], { env: { ...process.env, ...swiftshaderEnv() }, encoding: 'utf8' })
+        if (status !== 0) throw new Error(stderr)
+        return JSON.parse(stdout.trim().split('\n').at(-1)!) as number[]
+      }
+      expect(said('fp32')).toEqual(await greedy(subject, prompted[0]!, 8, []))
+      const q4 = await load(name, 'q4')
+      expect(said('q4')).toEqual(await continued(q4, prompted[0]!, { max_new_tokens: 8, eos_token_id: null }))
+      await q4.dispose()
+    }, 240_000)
 
     test.each(precisions)('%s: onnxruntime-web computes the same in wasm', async (precision) => {
       web.env.wasm.numThreads = 1
