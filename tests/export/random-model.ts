@@ -1,5 +1,5 @@
 /** A model folder with random weights for a config of any family, and the bundled tokenizer. The same config gives the same bytes. */
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { hashText, normal } from '../../native-models/random.ts'
@@ -30,4 +30,15 @@ export async function writeRandomModel(folder: string, configJson: JsonObject, {
   }))
   await writeCheckpoint(folder, configJson, tensors, shardBytes === undefined ? {} : { shardBytes })
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json']) copyFileSync(join(bundled, file), join(folder, file))
+}
+
+/** A tokenizer of 96 characters, for the committed goldens' vocabulary: <unk> 0, <s> 1, </s> 2, then ASCII from the space on. */
+export function writeTinyText(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  const added = ['<unk>', '<s>', '</s>'].map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }))
+  const vocab = Object.fromEntries([...added.map(({ content, id }) => [content, id]), ...Array.from({ length: 93 }, (_, i) => [String.fromCharCode(32 + i), 3 + i])])
+  const model = { type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab, merges: [] }
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: added, normalizer: null, pre_tokenizer: null, post_processor: null, decoder: { type: 'Fuse' }, model }))
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>', add_bos_token: false, tokenizer_class: 'PreTrainedTokenizerFast' }))
+  writeFileSync(join(folder, 'generation_config.json'), JSON.stringify({ bos_token_id: 1, eos_token_id: 2 }))
 }
