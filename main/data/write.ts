@@ -25,7 +25,7 @@ const block = 2 ** 20
  * Writes `<target>.partial` and renames it: a target is whole. Pairs become what the Oracle reads: two rewards each.
  * @throws AppError('bad-data') for a file that cannot be used, and where nothing is left; 'disk-full'
  */
-export async function writeDataset(use: DataUse, path: string, target: string, { roles, without = [] }: WriteOptions): Promise<Written> {
+export async function writeDataset(use: DataUse, path: string, target: string, { roles, without = [] }: WriteOptions = {}): Promise<Written> {
   const barred = new Fingerprints()
   for (const other of without) {
     for await (const step of streamDataset(other.use, other.path)) if ('taken' in step) for (const text of askedTexts(step.taken)) barred.add(text, step.row)

@@ -14,7 +14,9 @@ const file = (name: string, content: string | Buffer): string => {
 }
 const rowsOf = async (path: string): Promise<{ format: string; rows: Row[] }> => {
   const { format, rows } = await openRows(path)
-  return { format, rows: await Array.fromAsync(rows) }
+  const all: Row[] = []
+  for await (const row of rows) all.push(row)
+  return { format, rows: all }
 }
 const values = async (name: string, content: string | Buffer): Promise<unknown[]> => (await rowsOf(file(name, content))).rows.map((row) => ('value' in row ? row.value : row.fault))
 
