@@ -82,7 +82,9 @@ async function configOf(shape: string): Promise<RunConfig> {
   })
 }
 
-const textOf = (prompt: unknown): string => (typeof prompt === 'string' ? prompt : (prompt as { content: string }[]).map(({ content }) => content).join(' '))
+function textOf(prompt: unknown): string {
+  return typeof prompt === 'string' ? prompt : (prompt as { content: string }[]).map(({ content }) => content).join(' ')
+}
 
 async function estimate(config: RunConfig, name: string): Promise<RunEstimate> {
   const sandbox = startSandbox()

@@ -1,6 +1,6 @@
 /** The batches a run will have, by the planners that will plan them, from lengths alone. */
 import type { Optimisation } from '../../../preload/contract/config.ts'
-import { type Lengths, planMicroBatches, planSampling, planScoring } from '../../engine/batches.ts'
+import { type Lengths, planMicroBatches, planSampling, planScoring, shapeOf } from '../../engine/batches.ts'
 import type { BatchShape, SampleShape } from '../../engine/protocol.ts'
 import { runId } from '../../store/ids.ts'
 import { type StepOrder, planSteps } from '../optimise.ts'
@@ -23,6 +23,8 @@ export interface RoundPlan {
   readonly responses: number
   readonly sample: readonly SamplingBatch[]
   readonly score: readonly BatchShape[]
+  /** Responses that the stage `rank` scores again, one by one, to measure its noise. */
+  readonly noise: readonly BatchShape[]
   /** The pairs' micro-batches in the first epoch, which the reference scores as well. */
   readonly reference: readonly BatchShape[]
   readonly train: readonly StepShapes[]
@@ -35,6 +37,9 @@ export interface WorkPlan {
   readonly evaluate: { readonly greedy: readonly SamplingBatch[]; readonly sampled: readonly SamplingBatch[] }
   readonly rounds: readonly RoundPlan[]
 }
+
+/** As many as the stage takes (main/pipeline/rank.ts). */
+const NOISE_SAMPLE = 16
 
 export function planWork(work: Workload, behaviour: Behaviour): WorkPlan {
   const { config, sft, questions, contextLength } = work
@@ -60,6 +65,7 @@ function planRound(prompts: readonly number[], t: number, behaviour: Behaviour, 
     prompts: prompts.length, responses: responses.length, pairs: pairCount,
     sample: samplingBatches(prompts, samples, maxNewTokens, contextLength),
     score: planScoring(responses).map(({ shape }) => shape),
+    noise: config.consistency.tieTolerance === 'measured' ? responses.slice(0, NOISE_SAMPLE).map((one) => shapeOf([one], 2)) : [],
     reference: train.slice(0, Math.ceil(pairCount / dpo.batchSize)).flat(),
     train,
   }

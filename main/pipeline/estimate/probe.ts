@@ -152,14 +152,14 @@ async function probeSampling(options: ProbeOptions, batch: SamplingBatch, forwar
   }
   await engine.call('endSampling', {})
   const observed = completions.map((ids): Observed => ({ tokens: ids.length, ended: work.eosIds.includes(ids.at(-1) ?? -1) }))
-  const byPrompt = prompts.map((_, prompt) => new Set(completions.filter((_, row) => rows[row]!.prompt === prompt).map(String)).size)
   const texts = await decode(completions)
+  const byPrompt = prompts.map((_, prompt) => new Set(texts.filter((_, row) => rows[row]!.prompt === prompt)).size)
   const [tokens, bytes] = [completions.reduce((sum, ids) => sum + ids.length, 0), texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)]
   const pace = steps.sort((a, b) => a - b)[Math.floor(steps.length / 2)] ?? firstSeconds // one token each: nothing was decoded
   const promptTokens = prompts.reduce((sum, { length }) => sum + length, 0) / prompts.length
   return {
     completions,
-    behaviour: behaviourOf(observed, { distinct: byPrompt.filter((texts) => texts > 1).length / byPrompt.length, variety: byPrompt.reduce((sum, texts) => sum + texts, 0) / rows.length }),
+    behaviour: behaviourOf(observed, { distinct: byPrompt.filter((count) => count > 1).length / byPrompt.length, variety: byPrompt.reduce((sum, count) => sum + count, 0) / rows.length }),
     bytesPerToken: tokens === 0 ? 0 : bytes / tokens,
     setupSeconds: Math.max(0, firstSeconds - secondsFor(forward, prefillWork(footprint, shape.prompts, shape.promptLength))),
     decode: { seconds: pace, rows: shape.rows, slots: promptTokens + steps.length / 2 },

@@ -2,15 +2,13 @@
 import type { StageTime } from '../../../preload/contract/requests/estimate.ts'
 import type { BatchShape, Footprint } from '../../engine/protocol.ts'
 import { type Behaviour, meanSteps } from './behaviour.ts'
-import { type RoundPlan, type SamplingBatch, type StepShapes, type WorkPlan, distinctShapes } from './plan.ts'
+import { type SamplingBatch, type StepShapes, type WorkPlan, distinctShapes } from './plan.ts'
 import type { Probe, Rates } from './probe.ts'
 import { forwardWork, prefillWork, secondsFor, stepWork } from './work.ts'
 import type { Workload } from './workload.ts'
 
 /** Below so many rows a decoding step takes as long: it waits for the weights (ENGINE, "Cost model"). */
 const FLAT_ROWS = 16
-/** Responses that the stage `rank` scores again for its noise, one by one in batches of two rows. */
-const NOISE_SAMPLE = 16
 
 export interface Paces {
   /** Storing: seconds per prompt of a round's responses and scores, of its rankings, and per answer of an evaluation. */
@@ -45,7 +43,7 @@ export function timesOf(work: Workload, plan: WorkPlan, size: Footprint, { rates
     const scoring = (shapes: readonly BatchShape[], models: number, graphs: number): number =>
       distinctShapes(shapes).length * graphs * rates.openForward + models * shapes.reduce((sum, shape) => sum + secondsFor(rates.forward, forwardWork(size, shape)), 0)
     const decoding = samplingSeconds(round.sample, clock)
-    const [score, noise, reference, steps] = [scoring(round.score, judges, graphsPerShape), scoring(noiseShapes(config.consistency.tieTolerance === 'measured' ? round : null), judges, graphsPerShape), scoring(round.reference, 1, 1), training(round.train)]
+    const [score, noise, reference, steps] = [scoring(round.score, judges, graphsPerShape), scoring(round.noise, judges, graphsPerShape), scoring(round.reference, 1, 1), training(round.train)]
     return [
       { t, stage: 'sample', seconds: rates.setupSeconds + decoding + round.prompts * paces.storeSample, formula: `${round.sample.length} batches of ${round.sample[0]?.shape.rows ?? 0} rows, ${seconds(rates.decode.seconds)} a token for ${rates.decode.rows} rows, until the longest response of a batch ends` },
       { t, stage: 'score', seconds: score + round.prompts * paces.storeScore, formula: `${round.score.length} batches × ${judges} judges = ${seconds(score)}, ${distinctShapes(round.score).length} shapes to open among them` },
@@ -61,8 +59,6 @@ export function timesOf(work: Workload, plan: WorkPlan, size: Footprint, { rates
 
 const perStep = (steps: readonly StepShapes[], training: (steps: readonly StepShapes[]) => number): string => seconds(steps.length === 0 ? 0 : training(steps) / steps.length)
 const seconds = (value: number): string => (value < 0.1 ? `${(1000 * value).toFixed(value < 0.01 ? 1 : 0)} ms` : `${value.toFixed(value < 10 ? 1 : 0)} s`)
-
-const noiseShapes = (round: RoundPlan | null): BatchShape[] => (round ? round.score.slice(0, NOISE_SAMPLE).map(({ rows, length, positions }) => ({ rows: 2, length, positions: Math.max(16, 16 * Math.ceil(positions / rows / 16)) })) : [])
 
 interface Clock {
   readonly size: Footprint
