@@ -3,7 +3,7 @@ import { decideGate } from '../../main/pipeline/gate.ts'
 import { judgePair, judgeRanking, nextShown, undoVerdict } from '../../main/pipeline/judging.ts'
 import { type RankedIteration, rankedIteration } from '../../main/pipeline/rank-view.ts'
 import { soleRun } from '../../main/pipeline/session.ts'
-import { runIn } from '../../main/pipeline/settings.ts'
+import { changeSettings, runIn } from '../../main/pipeline/settings.ts'
 import { asAudit, type Audit, extendSession, startAudit } from '../../main/pipeline/spot-check.ts'
 import type { GateChoice } from '../../preload/contract/requests/gate.ts'
 import { auditOf, closeAudit } from '../../main/store/audits.ts'
@@ -19,7 +19,7 @@ const waits = async (work: Promise<string>): Promise<void> => {
 }
 
 export async function makeJudgedRun(folder: string, overrides: ConfigOverrides = {}): Promise<void> {
-  await waits(start(folder, smallRun({ gate: 'require', iterations: 2, data: { sftLimit: 40, promptsLimit: 40 }, ...overrides })))
+  await waits(start(folder, smallRun({ gate: 'require', iterations: 2, data: { sftLimit: 40, promptsLimit: 40 }, sampling: { maxNewTokens: 12 }, ...overrides })))
   inProject(folder, (db, run) => {
     const iteration = iterationOf(db, 'run1.i1')!
     const ranked = rankedIteration(db, iteration)!
@@ -42,6 +42,7 @@ export async function makeJudgedRun(folder: string, overrides: ConfigOverrides =
     judgeSome(db, ranked, session, ['left', 'left', 'right'])
     closeAudit(db, session.id)
     const margins = [...ranked.outcomes!.values()].flatMap((outcome) => (outcome.kind === 'pair' ? [outcome.margin] : [])).sort((a, b) => a - b)
+    changeSettings(db, run, { dpo: { ...run.config.dpo, beta: 0.2 } })
     decide(db, iteration, { kind: 'skip' }, true)
     decide(db, iteration, { kind: 'keep-only', minMargin: margins[Math.floor(margins.length / 4)]! }, false)
   })

@@ -1,7 +1,4 @@
-/**
- * What an evidence bundle holds: one file for each kind of row, each row a line. docs/evidence.md tells every field; `raw` in the
- * table below are those that nothing else in the bundle gives, so that an alteration of them may pass.
- */
+/** What an evidence bundle holds: one file for each kind of row, each row a line. docs/evidence.md says which fields follow from others. */
 import { z } from 'zod'
 import { EvaluationScorer } from '../../../preload/contract/config.ts'
 import { FinishReason, FirstIterationRule, NullReason, PromptInput, SkipReason, Statistic } from '../../../preload/contract/domain.ts'
@@ -94,37 +91,35 @@ export const TrainingStep = z.strictObject({ iterationId: id, stage: z.enum(['tu
 export const Evaluation = z.strictObject({ id, modelId: id, task: z.string(), decoding: z.enum(['greedy', 'sampled']), scorer: EvaluationScorer, correct: count.nullable(), total: count.nullable() })
 export const Answer = z.strictObject({ evaluationId: id, itemId: z.string(), sample: count, isCorrect: z.boolean(), extracted: z.string().nullable(), textSha256: sha256, text, finishReason: FinishReason })
 
-/** A kind of row: its schema, what names a row, and the fields nothing else in the bundle gives. */
 interface Kind<Row> {
   readonly schema: z.ZodType<Row>
-  /** Unique within its file. */
+  /** What names a row, unique within its file. */
   readonly key: (row: Row) => string
-  readonly raw: readonly string[]
 }
-const kind = <Row>(schema: z.ZodType<Row>, key: (row: Row) => string, raw: readonly string[] = []): Kind<Row> => ({ schema, key, raw })
+const kind = <Row>(schema: z.ZodType<Row>, key: (row: Row) => string): Kind<Row> => ({ schema, key })
 
 /** By file name without ".jsonl", in the order they stand in the archive: causes before effects. */
 export const kinds = {
-  models: kind(Model, (row) => row.id, ['sha256']),
-  iterations: kind(Iteration, (row) => row.id, ['settings']),
-  prompts: kind(Prompt, (row) => row.id, ['sourceId', 'tokens', 'task', 'input', 'inputSha256', 'answer', 'hasAnswer']),
-  responses: kind(Response, (row) => row.id, ['text', 'textSha256', 'tokens', 'finishReason', 'sampling.maxNewTokens', 'isCorrect']),
-  scores: kind(Score, (row) => `${row.responseId} ${row.modelId}`, ['logps', 'meanLogps']),
-  'outside-rewards': kind(OutsideReward, (row) => row.responseId, ['reward']),
-  'ranking-sets': kind(RankingSet, (row) => row.id, ['currentTolerance', 'previousTolerance', 'rewardTolerance']),
+  models: kind(Model, (row) => row.id),
+  iterations: kind(Iteration, (row) => row.id),
+  prompts: kind(Prompt, (row) => row.id),
+  responses: kind(Response, (row) => row.id),
+  scores: kind(Score, (row) => `${row.responseId} ${row.modelId}`),
+  'outside-rewards': kind(OutsideReward, (row) => row.responseId),
+  'ranking-sets': kind(RankingSet, (row) => row.id),
   rankings: kind(Ranking, (row) => `${row.setId} ${row.promptId} ${row.judge}`),
   consistencies: kind(Consistency, (row) => `${row.setId} ${row.promptId}`),
   pairs: kind(Pair, (row) => `${row.setId} ${row.promptId}`),
   skips: kind(Skip, (row) => `${row.setId} ${row.promptId}`),
-  sessions: kind(Session, (row) => row.id, ['annotator', 'criterion', 'line', 'startedAt', 'closedAt']),
-  verdicts: kind(Verdict, (row) => String(row.id), ['verdict', 'elapsedMs', 'note', 'createdAt']),
-  'human-rankings': kind(HumanRanking, (row) => String(row.id), ['ordering', 'elapsedMs', 'note', 'createdAt']),
+  sessions: kind(Session, (row) => row.id),
+  verdicts: kind(Verdict, (row) => String(row.id)),
+  'human-rankings': kind(HumanRanking, (row) => String(row.id)),
   reports: kind(Report, (row) => row.sessionId),
-  gates: kind(Gate, (row) => row.id, ['choice', 'minConsistency', 'minMargin', 'reason', 'measureOnly', 'asOf', 'decidedAt']),
+  gates: kind(Gate, (row) => row.id),
   labels: kind(Label, (row) => `${row.gateId} ${row.promptId}`),
-  'training-steps': kind(TrainingStep, (row) => `${row.iterationId} ${row.stage} ${row.step}`, ['metrics', 'tokens', 'elapsedMs']),
+  'training-steps': kind(TrainingStep, (row) => `${row.iterationId} ${row.stage} ${row.step}`),
   evaluations: kind(Evaluation, (row) => row.id),
-  answers: kind(Answer, (row) => `${row.evaluationId} ${row.itemId} ${row.sample}`, ['isCorrect', 'extracted', 'text', 'textSha256', 'finishReason']),
+  answers: kind(Answer, (row) => `${row.evaluationId} ${row.itemId} ${row.sample}`),
 } as const
 
 export type KindName = keyof typeof kinds
