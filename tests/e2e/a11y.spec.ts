@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { expectAccessible, tabTo } from './accessibility.ts'
-import type { Person, Place } from './person.ts'
+import type { Place } from './person.ts'
 import { expect, test } from './workbench.ts'
 
 const themes = ['light', 'dark'] as const
@@ -14,21 +14,17 @@ async function inBothThemes(page: Page, screen: string): Promise<void> {
   }
 }
 
-/** What is asked for is there: nothing says that it is still coming. */
-async function isSettled(person: Person): Promise<void> {
-  await expect(person.page.getByText(/^(Loading|Counting|Reading|Working out|Opening|Looking into)\b.* …$/)).toHaveCount(0)
-}
-
 test.describe('of a finished project', () => {
   test.use({ scene: 'finished' })
 
   for (const step of steps) {
     test(`${step}: axe finds nothing, and the keyboard reaches what is primary`, async ({ page, person }) => {
       await person.goesTo(step)
-      await isSettled(person)
+      if (step === 'Spot-check') await person.chooses(1) // the audited one
+      await person.settles()
       await inBothThemes(page, step)
       const primary = page.getByRole('main').locator('button.primary').first()
-      if (step === 'History' || step === 'Settings') return
+      if (step === 'History' || step === 'Settings') return // to look at, and to set: nothing is primary
       await expect(primary).toBeVisible()
       await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
       await tabTo(page, primary)
@@ -37,8 +33,8 @@ test.describe('of a finished project', () => {
 
   test('going back, a table behind a chart, the projects and the steps of a new one', async ({ page, person }) => {
     await person.goesTo('Rank')
-    await person.presses('Go back to Rank …')
-    await isSettled(person)
+    await person.presses('Do this step again …')
+    await person.settles()
     await inBothThemes(page, 'going back')
     await page.getByRole('button', { name: /^Table of: / }).first().click()
     await inBothThemes(page, 'table behind a chart')
@@ -53,7 +49,7 @@ test.describe('of a finished project', () => {
     await inBothThemes(page, 'new project: model')
     await person.presses('Continue to the data')
     await expect(person.button('Continue to the plan')).toBeEnabled()
-    await isSettled(person)
+    await person.settles()
     await inBothThemes(page, 'new project: data')
     await person.presses('Continue to the plan')
     await expect(page.getByLabel('Name')).toBeVisible()
@@ -64,7 +60,7 @@ test.describe('of a finished project', () => {
     await page.setViewportSize({ width: 640, height: 400 })
     for (const step of steps) {
       await person.goesTo(step)
-      await isSettled(person)
+      await person.settles()
       expect(await page.getByRole('main').evaluate((main) => main.scrollWidth - main.clientWidth), `${step} scrolls sideways by`).toBeLessThanOrEqual(0)
       await expectAccessible(page, `${step} at 640 px`)
     }
@@ -76,7 +72,7 @@ test.describe('of a spot-check', () => {
 
   test('before it, at a pair, with a note, at its end, and at the gate', async ({ page, person }) => {
     await person.goesTo('Spot-check')
-    await isSettled(person)
+    await person.settles()
     await inBothThemes(page, 'before the spot-check')
     await person.startsSpotCheck({ pairs: 2 })
     await person.isHeard()
@@ -91,7 +87,7 @@ test.describe('of a spot-check', () => {
     await person.closesSpotCheck()
     for (const way of [/^Keep only pairs/, /^Sample new/, /^Train anyway/]) {
       await page.getByRole('radio', { name: way }).check()
-      await isSettled(person)
+      await person.settles()
       await inBothThemes(page, `gate: ${way.source}`)
     }
   })

@@ -1,5 +1,5 @@
 /** What a person does at the workbench, in their words: by names and roles, as they are read or heard, and by keys. */
-import { type Locator, type Page, expect } from '@playwright/test'
+import { type Locator, type Page, type Request, expect } from '@playwright/test'
 import type { IterationView } from '../../preload/contract/requests/run.ts'
 import { better } from './scenes.ts'
 import type { Workbench } from './workbench.ts'
@@ -12,9 +12,14 @@ const AT_WORK = { timeout: 120_000 }
 
 export class Person {
   readonly #workbench: Workbench
+  readonly #underWay = new Set<Request>()
 
   constructor(workbench: Workbench) {
     this.#workbench = workbench
+    const { page } = workbench
+    page.on('request', (request) => this.#underWay.add(request))
+    page.on('requestfinished', (request) => this.#underWay.delete(request))
+    page.on('requestfailed', (request) => this.#underWay.delete(request))
   }
 
   get page(): Page {
@@ -53,6 +58,30 @@ export class Person {
     await expect(this.page).toHaveTitle(`${name} · Creamery`)
   }
 
+  /** An iteration or branch in the rail's list: by its number, or "1: M1 → M2·b". */
+  async chooses(which: number | string): Promise<void> {
+    const list = this.page.getByRole('combobox', { name: 'Iteration shown' })
+    const name = typeof which === 'string' ? which : (await list.getByRole('option').allInnerTexts()).find((option) => option.startsWith(`${which}: `))!
+    await list.selectOption(name)
+  }
+
+  /** In the open file picker: from home through folders to what is taken. A picker is opened first, where none is. */
+  async picks(...path: string[]): Promise<void> {
+    const picker = this.page.getByRole('group').filter({ has: this.page.getByRole('button', { name: /^creamery-e2e-/ }).or(this.page.getByRole('navigation', { name: 'Folder' })) })
+    await picker.getByRole('button', { name: /^creamery-e2e-/ }).click()
+    for (const folder of path.slice(0, -1)) await picker.getByRole('listitem').getByRole('button', { name: folder, exact: true }).click()
+    const last = path.at(-1)!
+    const take = picker.getByRole('button', { name: `Take ${last}` })
+    const file = picker.getByRole('listitem').getByRole('button', { name: new RegExp(`^${last}`) })
+    await take.or(file).last().click()
+  }
+
+  /** Waits until nothing more is asked for: what is on the page is all there is to see. */
+  async settles(): Promise<void> {
+    let quiet = 0
+    await expect.poll(() => (quiet = this.#underWay.size === 0 ? quiet + 1 : 0), { intervals: [100] }).toBeGreaterThanOrEqual(3)
+  }
+
   async presses(name: string | RegExp): Promise<void> {
     await this.button(name).click()
   }
@@ -89,7 +118,7 @@ export class Person {
 
   async startsSpotCheck({ pairs, line, annotator = 'Ana' }: { pairs?: number; line?: number; annotator?: string } = {}): Promise<void> {
     await this.page.getByLabel('Annotator').fill(annotator)
-    if (pairs !== undefined) await this.page.getByLabel(/^(Pairs|Prompts)$/).fill(String(pairs))
+    if (pairs !== undefined) await this.page.getByRole('spinbutton', { name: /^(Pairs|Prompts)$/ }).fill(String(pairs))
     if (line !== undefined) await this.page.getByLabel('Gate line, %').fill(String(line))
     await this.button(/^Start: /).click()
     await expect(this.item).toBeVisible()
