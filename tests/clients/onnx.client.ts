@@ -1,7 +1,7 @@
 /** Exported ONNX folders in transformers.js, on onnxruntime-node and in onnxruntime-web's wasm, without a network. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AutoModelForCausalLM, AutoTokenizer, type PreTrainedModel, type PreTrainedTokenizer, Tensor, env } from '@huggingface/transformers'
 import * as web from 'onnxruntime-web'
@@ -18,6 +18,7 @@ import { type Subject, aligned, conversations, deviation, exported, greedy, logi
 env.allowRemoteModels = false
 env.localModelPath = scratch
 env.useFSCache = false
+web.env.wasm.numThreads = 1
 
 const precisions: OnnxPrecision[] = ['fp32', 'fp16', 'q4']
 const load = (name: string, dtype: OnnxPrecision): Promise<PreTrainedModel> => AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu', local_files_only: true })
@@ -28,6 +29,14 @@ const numbers = (tensor: Tensor): number[] => Array.from(tensor.data as BigInt64
 async function continued(model: PreTrainedModel, prompt: readonly number[], settings: object): Promise<number[]> {
   const made = await model.generate({ inputs: row(prompt), attention_mask: row(prompt.map(() => 1)), do_sample: false, ...settings } as Parameters<PreTrainedModel['generate']>[0])
   return numbers(made as Tensor).slice(prompt.length)
+}
+
+/** [length, vocabSize], flat. */
+async function webLogits(session: web.InferenceSession, ids: readonly number[]): Promise<Float32Array> {
+  const int64 = (list: readonly number[]): web.Tensor => new web.Tensor('int64', BigInt64Array.from(list, BigInt), [1, list.length])
+  const cache = session.inputMetadata.flatMap((port) => (port.isTensor && port.name.startsWith('past_key_values.') ? [[port.name, new web.Tensor('float32', new Float32Array(0), [1, port.shape[1] as number, 0, port.shape[3] as number])] as const] : []))
+  const { logits: made } = await session.run({ input_ids: int64(ids), attention_mask: int64(ids.map(() => 1)), position_ids: int64(ids.map((_, t) => t)), ...Object.fromEntries(cache) })
+  return made!.data as Float32Array
 }
 
 describe.each([
@@ -132,13 +141,8 @@ describe.each([
     }, 240_000)
 
     test.each(precisions)('%s: onnxruntime-web computes the same in wasm', async (precision) => {
-      web.env.wasm.numThreads = 1
       const session = await web.InferenceSession.create(new Uint8Array(readFileSync(join(scratch, name, 'onnx', modelFile(precision)))), { executionProviders: ['wasm'] })
-      const ids = prompted[0]!
-      const int64 = (list: readonly number[]): web.Tensor => new web.Tensor('int64', BigInt64Array.from(list, BigInt), [1, list.length])
-      const cache = session.inputMetadata.flatMap((port) => (port.isTensor && port.name.startsWith('past_key_values.') ? [[port.name, new web.Tensor('float32', new Float32Array(0), [1, port.shape[1] as number, 0, port.shape[3] as number])]] : []))
-      const { logits: theirs } = await session.run({ input_ids: int64(ids), attention_mask: int64(ids.map(() => 1)), position_ids: int64(ids.map((_, t) => t)), ...Object.fromEntries(cache) as Record<string, web.Tensor> })
-      const { worst, largest } = deviation(await logits(subject, ids), theirs!.data as Float32Array)
+      const { worst, largest } = deviation(await logits(subject, prompted[0]!), await webLogits(session, prompted[0]!))
       expect(worst).toBeLessThanOrEqual(precision === 'fp32' ? 1e-4 : onnxBounds[precision] * Math.max(10, largest))
       await session.release()
     })
@@ -149,18 +153,40 @@ interface Greedy {
   readonly cases: readonly { readonly prompt: number[]; readonly completion: number[] }[]
 }
 
-describe.each(['llama/gqa-tied', 'llama/llama3-rope', ...readdirSync(goldenPath('families')).map((name) => `families/${name}`)])('%s', (golden) => {
-  test('transformers.js says what transformers said, token for token', async () => {
-    const name = golden.replace('/', '-')
-    const source = sourceOf({ folder: goldenPath(golden), adapter: null })
-    mkdirSync(join(scratch, name, 'onnx'), { recursive: true })
-    await writeModel(source, join(scratch, name), 'fp32', Infinity, new AbortController().signal, () => {})
-    await writeJson(join(scratch, name, 'config.json'), configFor(source, ['fp32'], new Map()))
-    source.close()
-    const model = await load(name, 'fp32')
-    for (const { prompt, completion } of goldenJson<Greedy>(golden.startsWith('llama/') ? golden.replace('llama/', 'greedy/').concat('.json') : `${golden}/greedy.json`).cases) {
-      expect(await continued(model, prompt, { max_new_tokens: completion.length, eos_token_id: null })).toEqual(completion)
-    }
-    await model.dispose()
-  })
+const greedyOf = (golden: string): Greedy => goldenJson(golden.startsWith('llama/') ? `${golden.replace('llama', 'greedy')}.json` : `${golden}/greedy.json`)
+
+/** A golden model as fp32; beyond `limit` bytes its weights lie beside it. @returns its files */
+async function writeGolden(golden: string, name: string, limit = Infinity): Promise<string[]> {
+  const source = sourceOf({ folder: goldenPath(golden), adapter: null })
+  mkdirSync(join(scratch, name, 'onnx'), { recursive: true })
+  const files = await writeModel(source, join(scratch, name), 'fp32', limit, new AbortController().signal, () => {})
+  await writeJson(join(scratch, name, 'config.json'), configFor(source, ['fp32'], new Map([['fp32', files.length - 1]])))
+  source.close()
+  return files.map(({ path }) => path)
+}
+
+test.each(['llama/gqa-tied', 'llama/llama3-rope', ...readdirSync(goldenPath('families')).map((name) => `families/${name}`)])('%s: transformers.js says what transformers said, token for token', async (golden) => {
+  const name = golden.replace('/', '-')
+  await writeGolden(golden, name)
+  const model = await load(name, 'fp32')
+  for (const { prompt, completion } of greedyOf(golden).cases) {
+    expect(await continued(model, prompt, { max_new_tokens: completion.length, eos_token_id: null })).toEqual(completion)
+  }
+  await model.dispose()
+})
+
+test('weights beside the model: transformers.js finds them, onnxruntime-web takes them from its caller', async () => {
+  const [golden, name] = ['families/gemma2', 'beside']
+  const [path, ...beside] = await writeGolden(golden, name, 40_000)
+  expect(beside.length).toBeGreaterThan(2)
+  const [{ prompt, completion }] = greedyOf(golden).cases as [Greedy['cases'][number]]
+  const model = await load(name, 'fp32')
+  expect(await continued(model, prompt, { max_new_tokens: completion.length, eos_token_id: null })).toEqual(completion)
+  await model.dispose()
+
+  const externalData = beside.map((file) => ({ path: basename(file), data: new Uint8Array(readFileSync(file)) }))
+  const session = await web.InferenceSession.create(new Uint8Array(readFileSync(path!)), { executionProviders: ['wasm'], externalData })
+  const last = Array.from(await webLogits(session, prompt)).slice(-sourceOf({ folder: goldenPath(golden), adapter: null }).config.vocabSize)
+  expect(last.indexOf(Math.max(...last))).toBe(completion[0])
+  await session.release()
 })
