@@ -31,7 +31,8 @@ export const exportHandlers: HandlersOf<'export'> = {
   },
   'export/list': (workbench) => {
     const { running, last } = stateOf(workbench)
-    return { running: running?.job ?? null, last, made: exportsMade(workbench.project, workbench.run) }
+    const home = join(workbench.project.folder, 'exports')
+    return { running: running?.job ?? null, last, made: exportsMade(workbench.project, workbench.run), home: { handle: workbench.places.give(home), path: home } }
   },
   'export/proof': ({ project: { db }, run }, { id }) => proofOfExport(db, run, id),
 }

@@ -109,7 +109,16 @@ export const exportRequests = {
   'export/start': { params: z.strictObject({ key: IdempotencyKey, model, choice: ExportChoice, into: Handle, name: z.string().regex(/^[^/\\:*?"<>|.][^/\\:*?"<>|]{0,99}$/) }), result: ExportJob },
   /** Stops the one under way; what it has written is removed. */
   'export/cancel': { params: z.strictObject({ id: Id }), result: nothing },
-  'export/list': { params: nothing, result: z.strictObject({ running: ExportJob.nullable(), last: ExportEnd.nullable(), made: z.array(ExportRow) }) },
+  'export/list': {
+    params: nothing,
+    result: z.strictObject({
+      running: ExportJob.nullable(),
+      last: ExportEnd.nullable(),
+      made: z.array(ExportRow),
+      /** The project's own folder for exports. */
+      home: z.strictObject({ handle: Handle, path: z.string() }),
+    }),
+  },
   /** All that was checked of an export. */
   'export/proof': { params: z.strictObject({ id: Id }), result: Proof },
   /** The model card (Markdown) that an export of this model would carry; its proof comes with the export. */

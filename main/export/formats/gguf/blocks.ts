@@ -32,7 +32,8 @@ function quantise(values: Float32Array): Uint8Array {
   const view = new DataView(bytes.buffer)
   for (let block = 0; block < blocks; block++) {
     const at = block * BLOCK_BYTES
-    const inverse = scales[block]! === 0 ? 0 : Math.fround(1 / scales[block]!)
+    const scale = scales[block]!
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale)
     view.setUint16(at, halves[block]!, true)
     for (let i = 0; i < BLOCK; i++) {
       const scaled = Math.fround(values[block * BLOCK + i]! * inverse)

@@ -46,7 +46,7 @@ export function planTensors({ config, tensors }: Pick<ExportSource, 'config' | '
     return {
       name, shape: together, type: typeOf(together, precision), parts: parts.map((part) => ({ name: part.name, rows: part.shape[0]! })),
       neighbours: turnsNeighbours(config) && /\.(q|k)_proj\./.test(first),
-      offset: config.normOffset === 1 && /norm\.weight$/.test(first) ? 1 : 0,
+      offset: config.normOffset === 1 && first.endsWith('norm.weight') ? 1 : 0,
     }
   })
   const divisors = ropeDivisors(config)

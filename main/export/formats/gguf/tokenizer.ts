@@ -73,7 +73,7 @@ function byteLevel(tokenizer: Readonly<Record<string, unknown>>, model: Model, a
   const specials = new Set(added.map(({ content }) => content))
   const plain = (tokenizer['pre_tokenizer'] ?? null) === null && (tokenizer['normalizer'] ?? null) === null
   // Without merges it does not matter where a text is split: every character is a token.
-  if (plain && merges.length === 0 && vocab.every(([text]) => specials.has(text) || /^[\x00-\x7f]$/.test(text))) {
+  if (plain && merges.length === 0 && vocab.every(([text]) => specials.has(text) || (text.length === 1 && text.charCodeAt(0) < 0x80))) {
     const tokens = tokensOf(vocab.map(([text, id]) => [specials.has(text) ? text : byteWritten(text), id]), added, vocabSize, model)
     return { metadata: metadataOf('gpt2', 'default', []), tokens, notes: ['Every character is a token of its own; llama.cpp leaves out a character that the vocabulary lacks, where the source writes its unknown token.'] }
   }
