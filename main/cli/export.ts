@@ -61,7 +61,7 @@ function choiceOf(format: ExportFormat, precision: string | undefined): ExportCh
 }
 
 function precisionsOf(format: ExportFormat): string {
-  const words = (formats[format]?.variants ?? []).flatMap(({ choice }) => ('dtype' in choice ? choice.dtype : 'precision' in choice ? choice.precision : 'form' in choice ? choice.form : 'precisions' in choice ? choice.precisions : []))
+  const words = (formats[format].variants).flatMap(({ choice }) => ('dtype' in choice ? choice.dtype : 'precision' in choice ? choice.precision : 'form' in choice ? choice.form : 'precisions' in choice ? choice.precisions : []))
   return [...new Set(words)].join(', ')
 }
 

@@ -60,10 +60,9 @@ export async function exportModel(source: ExportSource, choice: ExportChoice, ta
   return { path, proof, ...(await hashAll(path)) }
 }
 
-/** @throws AppError 'bad-arguments' where this format is not there or cannot hold this model */
-export function requireFormat(source: ExportSource, choice: ExportChoice): NonNullable<ReturnType<typeof formatOf>> {
+/** @throws AppError 'bad-arguments' where this format cannot hold this model */
+export function requireFormat(source: ExportSource, choice: ExportChoice): ReturnType<typeof formatOf> {
   const format = formatOf(choice)
-  if (!format) throw new AppError('bad-arguments', `This Creamery does not write the format ${choice.format}; choose another.`)
   const refusal = format.refuse(source)
   if (refusal !== null) throw new AppError('bad-arguments', refusal)
   return format

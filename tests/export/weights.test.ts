@@ -192,7 +192,7 @@ test('sizes are foretold to a tenth, or to the text files beside small weights',
   const source = sourceOf(bundledModel)
   for (const dtype of ['f32', 'f16'] as const) {
     const { bytes } = await exportFolder(tools, bundledModel, { format: 'merged', dtype }, join(scratch, `sized ${dtype}`))
-    expect(Math.abs(bytes - formats.merged!.estimate(source, { format: 'merged', dtype }))).toBeLessThan(20_000)
+    expect(Math.abs(bytes - formats.merged.estimate(source, { format: 'merged', dtype }))).toBeLessThan(20_000)
   }
   source.close()
 })
