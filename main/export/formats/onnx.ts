@@ -77,12 +77,13 @@ export const onnx: Format<'onnx'> = {
     let delta: Delta | null = null
     const sequences = await sequencesFor(source, tools.text)
     const ours = await logitsOf(source.ref, sequences, tools)
-    for (const precision of precisions) {
+    for (const [i, precision] of precisions.entries()) {
       checks.push(...(await looking(`logits, ${precision}`, async () => {
         const judged = judgeLogits(ours, await exportedLogits(join(target, 'onnx', modelFile(precision)), sequences, tools), source.config.vocabSize, onnxBounds[precision])
         delta ??= judged.delta
         return [{ ...judged.check, name: `logits, ${precision}` }]
       })))
+      tools.progress(i + 1, precisions.length, 'models')
     }
     checks.push(...(await looking(GENAI_FILE, () => [checkGenai(target)])))
     return proofOf(checks, delta)
