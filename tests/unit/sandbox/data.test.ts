@@ -1,0 +1,110 @@
+/** Data files behind the sandbox: looked at, imported and compared there; what is hostile ends the child, never the app. */
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, it } from 'vitest'
+import { startSandbox } from '../../../main/sandbox/host.ts'
+import { temporaryFolder } from '../../temporary.ts'
+
+const folder = temporaryFolder('sandbox-data')
+const sandbox = startSandbox()
+afterAll(() => sandbox.close())
+const file = (name: string, content: string | Buffer): string => {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+const lines = (rows: unknown[]): string => rows.map((row) => JSON.stringify(row)).join('\n')
+
+describe('a file', () => {
+  const path = file('f.csv', 'question,reply,level\nWhy?,So.,1\n,x,2\nWhy?,No.,3\nWho?,Me,4\n')
+
+  it('is looked at as a whole', async () => {
+    expect(await sandbox.previewData('sft', path, { rows: 1 })).toEqual({
+      format: 'CSV', layout: 'columns', problem: null, columns: ['question', 'reply', 'level'], roles: { prompt: 'question', response: 'reply' },
+      rows: [{ prompt: 'Why?', response: 'So.', rejected: null, answer: null, task: null }],
+      usable: 3, rejects: [{ line: 3, reason: 'is empty in "question"' }], rejected: 1, repeated: 1, repeats: [{ line: 4, of: 2 }],
+    })
+    expect(await sandbox.previewData('prompts', path, { rows: 2, roles: { prompt: 'reply', task: 'level' } })).toMatchObject({ usable: 4, rows: [{ prompt: 'So.', task: '1' }, { prompt: 'x', task: '2' }] })
+  })
+
+  it('gives all its rejects in pages', async () => {
+    const bad = file('bad.jsonl', lines(Array.from({ length: 250 }, (_, i) => ({ prompt: i % 5 === 0 ? 'a' : '' }))))
+    const pages = [await sandbox.listRejects('prompts', bad, { from: 0, limit: 150 }), await sandbox.listRejects('prompts', bad, { from: 150, limit: 150 })]
+    expect(pages.map(({ rejects, more }) => [rejects.length, more])).toEqual([[150, true], [50, false]])
+    expect(new Set(pages.flatMap(({ rejects }) => rejects.map(({ row }) => row))).size).toBe(200)
+  })
+
+  it('is imported whole, and reads the same again', async () => {
+    const target = join(folder, 'out.jsonl')
+    expect(await sandbox.writeData('sft', path, target)).toEqual({ usable: 3, rejected: 1, leftOut: 0, bytes: readFileSync(target).length })
+    expect((await sandbox.readSft(target)).taken).toEqual((await sandbox.readSft(path)).taken)
+  })
+
+  it('of pairs becomes rewards by the ids of its prompts', async () => {
+    const pairs = file('pairs.jsonl', lines([{ prompt: 'a', chosen: 'x', rejected: 'y' }, { id: 'own', prompt: 'b', chosen: 'x', rejected: 'y', score_chosen: 0.9, score_rejected: 0.4 }]))
+    const target = join(folder, 'rewards.jsonl')
+    await sandbox.writeData('preferences', pairs, target)
+    const ids = (await sandbox.readPrompts(pairs)).taken.map(({ id }) => id)
+    expect(readFileSync(target, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+      { prompt_id: ids[0], text: 'x', reward: 1 }, { prompt_id: ids[0], text: 'y', reward: 0 }, { prompt_id: 'own', text: 'x', reward: 0.9 }, { prompt_id: 'own', text: 'y', reward: 0.4 },
+    ])
+  })
+})
+
+describe('held-out questions among what is trained on', () => {
+  const choices = { text: ['x', 'y'], label: ['A', 'B'] }
+  const tasks = file('tasks.jsonl', lines([{ id: 1, question: 'Which?', choices, answerKey: 'A' }, { id: 2, question: 'Who?', choices, answerKey: 'B' }, { id: 3, question: 'New?', choices, answerKey: 'B' }]))
+  const prompts = file('prompts.jsonl', lines([{ prompt: 'Which?\nA. x\nB. y' }, { prompt: 'When?' }, { prompt: [{ role: 'user', content: ' Who? ' }] }]))
+  const sft = file('sft.jsonl', lines([{ prompt: 'When?', response: 'Now' }, { prompt: 'Who?', response: 'Me' }]))
+
+  it('are found, with and without their choices', async () => {
+    expect(await sandbox.findOverlap({ sft, prompts, tasks })).toEqual({
+      heldOutInPrompts: 2, heldOutInExamples: 1, promptsInExamples: 2,
+      first: [{ question: 'Which?', line: 1, in: 'prompts', at: 1 }, { question: 'Who?', line: 2, in: 'prompts', at: 3 }, { question: 'Who?', line: 2, in: 'sft', at: 2 }],
+    })
+    expect(await sandbox.findOverlap({ sft: null, prompts: null, tasks })).toMatchObject({ heldOutInPrompts: 0, first: [] })
+  })
+
+  it('can be left out', async () => {
+    const target = join(folder, 'without.jsonl')
+    expect(await sandbox.writeData('prompts', prompts, target, { without: [{ path: tasks, use: 'tasks' }] })).toMatchObject({ usable: 1, leftOut: 2 })
+    expect((await sandbox.readPrompts(target)).taken).toEqual([{ id: 'prompts:2', prompt: 'When?' }])
+    await expect(sandbox.writeData('tasks', tasks, join(folder, 'none.jsonl'), { without: [{ path: tasks, use: 'tasks' }] })).rejects.toMatchObject({ code: 'bad-data', message: expect.stringMatching(/Nothing of .* is left/) as string })
+  })
+})
+
+describe('a hostile file', () => {
+  it.each<[string, string, Buffer, RegExp]>([
+    ['of zeros, packed', 'zeros.jsonl.gz', gzipSync(Buffer.alloc(300 * 2 ** 20)), /200 times its size|more than 64 MB/],
+    ['of one endless string', 'string.json', Buffer.from(`[{"prompt": "${'a'.repeat(70 * 2 ** 20)}`), /row of more than 64 MB/],
+    ['of brackets', 'deep.json', Buffer.from('['.repeat(5_000_000)), /ends in the middle/],
+    ['of one open quote', 'quote.csv', Buffer.from(`prompt,response\n"${'a\n'.repeat(10 * 2 ** 20)}`), /quote that is still open/],
+    ['of commas', 'commas.csv', Buffer.from('a,'.repeat(3_000_000)), /columns/],
+  ])('%s is refused with a sentence within 5 s, and leaves no half import', async (_, name, content, sentence) => {
+    const path = file(name, content)
+    const target = join(folder, 'hostile.jsonl')
+    const began = performance.now()
+    await expect(sandbox.writeData('prompts', path, target)).rejects.toMatchObject({ code: 'bad-data', message: expect.stringMatching(sentence) as string })
+    expect(performance.now() - began).toBeLessThan(8000)
+    expect([existsSync(target), existsSync(`${target}.partial`)]).toEqual([false, false])
+  })
+
+  it('that takes all memory outside of the heap ends the child with a sentence, and the half import goes with it', async () => {
+    const target = join(folder, 'rows.jsonl')
+    await expect(sandbox.writeData('prompts', file('runs.parquet', endlessRun()), target)).rejects.toMatchObject({ code: expect.stringMatching(/sandbox-died|bad-data/) as string, message: expect.stringMatching(/ran out of memory|no sign of life|damaged/) as string })
+    expect(readdirSync(folder).filter((name) => name.startsWith('rows.jsonl'))).toEqual([])
+    expect((await sandbox.readPrompts(file('after.txt', 'Still here?'))).taken).toHaveLength(1)
+  })
+})
+
+/** A Parquet file whose definition levels are one run of 2³⁰ values, where its page has 16. */
+function endlessRun(): Buffer {
+  const good = readFileSync(join(import.meta.dirname, '../data/parquet/none.parquet'))
+  const run = good.indexOf(Buffer.from([2, 0, 0, 0, 32, 1])) // length 2: a run (16 << 1) of level 1
+  if (run === -1) throw new Error('the fixture has no run of definition levels')
+  const bytes = Buffer.from(good)
+  // Length 2 is kept; the five bytes of the count and the value reach into the values behind.
+  Buffer.from([0x80, 0x80, 0x80, 0x80, 0x08, 1]).copy(bytes, run + 4)
+  return bytes
+}
