@@ -1,0 +1,47 @@
+/** Data files over the wire: looked at, their columns named, imported, compared; paths never leave main. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Page, type TestHost, openTestHost } from './client.ts'
+
+let test: TestHost
+let page: Page
+beforeAll(async () => {
+  test = await openTestHost()
+  page = await Page.open(test.host)
+})
+afterAll(() => test.close())
+
+const give = (name: string, content: string): string => {
+  mkdirSync(join(test.folder, 'data'), { recursive: true })
+  writeFileSync(join(test.folder, 'data', name), content)
+  return test.workbench.places.give(join(test.folder, 'data', name))
+}
+
+it('columns are named by hand, and what comes of them is a file of its own', async () => {
+  const file = give('odd.csv', 'foo,bar\nWhy?,So.\n,x\nWho?,Me.\n')
+  expect(await page.ask('data/preview', { file, kind: 'sft' })).toMatchObject({ layout: null, columns: ['foo', 'bar'], usable: 0, problem: expect.stringContaining('by hand') as string })
+  const roles = { prompt: 'foo', response: 'bar' }
+  expect(await page.ask('data/preview', { file, kind: 'sft', roles })).toMatchObject({ layout: 'columns', usable: 2, rejected: 1, problem: null })
+  expect(await page.ask('data/rejects', { file, kind: 'sft', roles })).toEqual({ rejects: [{ line: 3, reason: 'is empty in "foo"' }], more: false })
+  const taken = await page.ask('data/import', { file, kind: 'sft', roles })
+  expect(taken).toMatchObject({ name: 'odd.sft.jsonl', usable: 2, rejected: 1, leftOut: 0 })
+  expect(JSON.stringify(taken)).not.toContain(test.folder)
+  expect(await page.ask('data/preview', { file: taken.file, kind: 'sft' })).toMatchObject({ layout: 'prompt/response', usable: 2, rejected: 0 })
+  const { model } = await page.ask('place/bundled', {})
+  expect((await page.ask('data/see', { file: taken.file, kind: 'sft', row: 1, model })).rendered).toContain('Who?')
+})
+
+it('held-out questions among the prompts are found and left out', async () => {
+  const prompts = give('prompts.txt', 'Why?\nWho?\nWhen?\n')
+  const tasks = give('tasks.jsonl', '{"prompt": "Who?", "answer": "Me."}\n')
+  expect(await page.ask('data/overlap', { sft: null, prompts, tasks })).toMatchObject({ heldOutInPrompts: 1, first: [{ question: 'Who?', line: 1, in: 'prompts', at: 2 }] })
+  const { file, leftOut } = await page.ask('data/import', { file: prompts, kind: 'prompts', without: [{ file: tasks, kind: 'tasks' }] })
+  expect(leftOut).toBe(1)
+  expect(await page.ask('data/overlap', { sft: null, prompts: file, tasks })).toMatchObject({ heldOutInPrompts: 0, first: [] })
+})
+
+it('what cannot be read is refused by a sentence', async () => {
+  expect(await page.request('data/import', { file: give('none.jsonl', ''), kind: 'sft' })).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(/is empty/) as string } })
+  expect(await page.request('data/preview', { file: give('a.csv', 'x,y\n1,2'), kind: 'sft', roles: { prompt: 'x' } })).toMatchObject({ ok: false, error: { code: 'bad-data' } })
+})
