@@ -34,6 +34,8 @@ export interface Format<Name extends ExportFormat> {
   readonly variants: readonly { readonly choice: ChoiceOf<Name>; readonly label: string }[]
   /** About how many bytes it will take. */
   estimate(source: ExportSource, choice: ChoiceOf<Name>): number
+  /** Bytes that its proof needs beside it for a while, where it makes files. */
+  readonly scratch?: (source: ExportSource) => number
   /** Why this model cannot be written so, as a sentence; null where it can. */
   refuse(source: ExportSource): string | null
   /** @throws AppError */

@@ -12,6 +12,7 @@ import { findTurns, modelfile } from './gguf/modelfile.ts'
 import { planTensors, readPlanned } from './gguf/tensors.ts'
 import { type GgufTokenizer, tokenizerOf } from './gguf/tokenizer.ts'
 import { type Metadata, type TensorInfo, type Value, aligned, buildHead, bytesOf } from './gguf/wire.ts'
+import { parametersOf } from './merged.ts'
 
 const MODELFILE = 'Modelfile'
 /** llama.cpp's numbers for "mostly" this type. */
@@ -27,6 +28,7 @@ export const gguf: Format<'gguf'> = {
     { choice: { format: 'gguf', precision: 'f32' }, label: 'F32 · exact' },
   ],
   estimate: (source, { precision }) => planTensors(source, precision).reduce((sum, tensor) => sum + aligned(bytesOf(tensor)), 2 ** 20),
+  scratch: (source) => 4 * parametersOf(source),
 
   refuse({ config }) {
     const difference = differenceOf(config)
