@@ -1,6 +1,7 @@
 /** Rewards from outside: the tasks' checkable answers, or a file. */
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../../preload/contract/errors.ts'
+import { promptOf } from '../store/prompts.ts'
 import { type Response, responsesOf } from '../store/responses.ts'
 import type { ExternalReward } from '../store/scores.ts'
 import { type StageContext, configOf, dbOf } from './context.ts'
@@ -14,7 +15,7 @@ export interface OutsideRewards {
 export async function oracleRewards(context: StageContext): Promise<OutsideRewards> {
   const { rewards: source, negate } = configOf(context).oracle
   const responses = responsesOf(dbOf(context), context.iteration.id)
-  const given = source === 'answers' ? fromAnswers(responses) : await fromFile(source, responses)
+  const given = source === 'answers' ? fromAnswers(responses) : await fromFile(source, responses, (promptId) => promptOf(dbOf(context), promptId)?.sourceId ?? null)
   if (given.size === 0) {
     const fix = source === 'answers' ? 'give the prompts an "answer", or name a rewards file' : 'give each line a response_id of this run, or a prompt_id and the text'
     throw new AppError('bad-data', `No response of this iteration has a reward from ${source}; ${fix}.`)
@@ -28,9 +29,11 @@ function fromAnswers(responses: readonly Response[]): Map<string, number> {
   return new Map(responses.flatMap(({ id, isCorrect }) => (isCorrect === null ? [] : [[id, Number(isCorrect)]])))
 }
 
-/** JSON lines {response_id, reward} or {prompt_id, text, reward}. */
-async function fromFile(path: string, responses: readonly Response[]): Promise<Map<string, number>> {
-  const byText = Map.groupBy(responses, ({ promptId, text }) => `${promptId}\n${text}`)
+/** JSON lines {response_id, reward} or {prompt_id, text, reward}; a prompt goes by its id here or by that of the file it came from. */
+async function fromFile(path: string, responses: readonly Response[], sourceOf: (promptId: string) => string | null): Promise<Map<string, number>> {
+  const namesOf = new Map([...new Set(responses.map(({ promptId }) => promptId))].map((promptId) => [promptId, [promptId, sourceOf(promptId) ?? promptId]]))
+  const named = responses.flatMap(({ id, promptId, text }) => [...new Set(namesOf.get(promptId))].map((prompt) => ({ id, key: `${prompt}\n${text}` })))
+  const byText = Map.groupBy(named, ({ key }) => key)
   const known = new Set(responses.map(({ id }) => id))
   const rewards = new Map<string, number>()
   const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
