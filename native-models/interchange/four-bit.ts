@@ -44,11 +44,14 @@ export function quantiseFourBit(weights: Float32Array, columns: number): FourBit
 export function dequantiseFourBit({ codes, scales }: FourBit, columns: number): Float32Array {
   const blocks = blocksOf(columns)
   const rows = scales.length / blocks
-  return Float32Array.from({ length: rows * columns }, (_, i) => {
-    const [row, column] = [Math.floor(i / columns), i % columns]
-    const at = row * blocks + Math.floor(column / BLOCK)
-    const place = column % BLOCK
-    const byte = codes[at * (BLOCK / 2) + (place >> 1)]!
-    return ((place & 1 ? byte >> 4 : byte & 0x0f) - ZERO) * scales[at]!
-  })
+  const weights = new Float32Array(rows * columns)
+  for (let row = 0, i = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++, i++) {
+      const at = row * blocks + Math.floor(column / BLOCK)
+      const place = column % BLOCK
+      const byte = codes[at * (BLOCK / 2) + (place >> 1)]!
+      weights[i] = ((place & 1 ? byte >> 4 : byte & 0x0f) - ZERO) * scales[at]!
+    }
+  }
+  return weights
 }

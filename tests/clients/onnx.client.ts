@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { AutoModelForCausalLM, AutoTokenizer, type PreTrainedModel, type PreTrainedTokenizer, Tensor, env } from '@huggingface/transformers'
 import * as web from 'onnxruntime-web'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { onnxBounds, writeModel } from '../../main/export/formats/onnx.ts'
+import { writeModel } from '../../main/export/formats/onnx.ts'
 import { configFor, modelFile } from '../../main/export/formats/onnx-configs.ts'
 import { texts } from '../../main/export/proof/prompts.ts'
 import { writeJson } from '../../native-models/weights/files.ts'
@@ -21,6 +21,8 @@ env.useFSCache = false
 web.env.wasm.numThreads = 1
 
 const precisions: OnnxPrecision[] = ['fp32', 'fp16', 'q4']
+/** How far a logit may be off, as a share of the source's largest one (at least 10). Seen: 1e-6, 7e-4, and 0.36 on stories260K. */
+const bounds: Readonly<Record<OnnxPrecision, number>> = { fp32: 1e-5, fp16: 2e-3, q4: 0.5 }
 const load = (name: string, dtype: OnnxPrecision): Promise<PreTrainedModel> => AutoModelForCausalLM.from_pretrained(name, { dtype, device: 'cpu', local_files_only: true })
 const row = (ids: readonly number[]): Tensor => new Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length])
 const numbers = (tensor: Tensor): number[] => Array.from(tensor.data as BigInt64Array, Number)
@@ -123,7 +125,7 @@ describe.each([
         const ids = [...prompt, ...(await greedy(subject, prompt, 32, []))]
         const { logits: theirs } = await model({ input_ids: row(ids), attention_mask: row(ids.map(() => 1)) }) as { logits: Tensor }
         const { worst, largest } = deviation(await logits(subject, ids), theirs.data as Float32Array)
-        expect(worst).toBeLessThanOrEqual(precision === 'fp32' ? 1e-4 : onnxBounds[precision] * Math.max(10, largest))
+        expect(worst).toBeLessThanOrEqual(bounds[precision] * Math.max(10, largest))
       }
       await model.dispose()
     })
@@ -143,7 +145,7 @@ describe.each([
     test.each(precisions)('%s: onnxruntime-web computes the same in wasm', async (precision) => {
       const session = await web.InferenceSession.create(new Uint8Array(readFileSync(join(scratch, name, 'onnx', modelFile(precision)))), { executionProviders: ['wasm'] })
       const { worst, largest } = deviation(await logits(subject, prompted[0]!), await webLogits(session, prompted[0]!))
-      expect(worst).toBeLessThanOrEqual(precision === 'fp32' ? 1e-4 : onnxBounds[precision] * Math.max(10, largest))
+      expect(worst).toBeLessThanOrEqual(bounds[precision] * Math.max(10, largest))
       await session.release()
     })
   })

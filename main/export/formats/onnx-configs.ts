@@ -8,6 +8,8 @@ import type { TextInfo } from '../../sandbox/host.ts'
 import { readTextFiles } from '../../text/folder.ts'
 import type { ExportSource } from '../source.ts'
 
+export const GENAI_FILE = 'genai_config.json'
+
 /** model.onnx, model_fp16.onnx, model_q4.onnx: transformers.js's names. */
 export const modelFile = (precision: OnnxPrecision): string => (precision === 'fp32' ? 'model.onnx' : `model_${precision}.onnx`)
 

@@ -1,35 +1,22 @@
 /** ONNX models for transformers.js, one for each precision asked for, and onnxruntime-genai's config beside them. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { onnxDecoder } from '../../../native-models/interchange/onnx-decoder.ts'
 import { type InlineWeight, modelParts } from '../../../native-models/onnx/wire.ts'
-import { type WrittenFile, readJson, writeJson, writeWhole } from '../../../native-models/weights/files.ts'
+import { type WrittenFile, writeJson, writeWhole } from '../../../native-models/weights/files.ts'
 import { CONFIG_FILE, GENERATION_FILE } from '../../../native-models/weights/layout.ts'
-import type { OnnxPrecision, ProofCheck } from '../../../preload/contract/requests/export.ts'
-import type { ExportTools, Format } from '../format.ts'
-import { judgeLogits, logitsOf } from '../proof/logits.ts'
-import { type Delta, check, looking, proofOf } from '../proof/proof.ts'
-import { sequencesFor } from '../proof/prompts.ts'
+import type { OnnxPrecision } from '../../../preload/contract/requests/export.ts'
+import type { Format } from '../format.ts'
 import { type ExportSource, nameOfFile } from '../source.ts'
-import { compareTextFolder, copyTextFiles } from './merged.ts'
-import { configFor, genaiFor, generationFor, modelFile, tokenizerConfigFor } from './onnx-configs.ts'
+import { copyTextFiles } from './merged.ts'
+import { GENAI_FILE, configFor, genaiFor, generationFor, modelFile, tokenizerConfigFor } from './onnx-configs.ts'
+import { proveOnnx } from './onnx-proof.ts'
 import { dataFiles, dataParts, estimatedBytes, weightsOf } from './onnx-weights.ts'
 
-const GENAI_FILE = 'genai_config.json'
 const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json'
 
 /** Weights beyond this size go into files of at most this size: a protobuf ends at 2 GiB, and so does a browser's buffer. */
 const FILE_LIMIT = 1.9e9
-
-/**
- * How much a precision may move a logit, as a share of the source's largest one (see proof/logits.ts). Seen on the bundled
- * model and stories260K: fp32 1e-6; fp16, whose products round to halves, 7e-4, and 4e-3 on random models; q4 0.1 and, on
- * the smaller one, 0.36. Where four bits move more than half of the largest logit, they hold another model.
- */
-export const onnxBounds: Readonly<Record<OnnxPrecision, number>> = { fp32: 1e-5, fp16: 6e-3, q4: 0.5 }
-
-/** Of a proof's sequences, so many last tokens are read one by one from the cache. */
-const STEPS = 12
 
 const notes: Readonly<Record<OnnxPrecision, string>> = {
   fp32: 'onnx/model.onnx holds all weights in fp32.',
@@ -72,22 +59,7 @@ export const onnx: Format<'onnx'> = {
     return { files, notes: [...precisions.map((precision) => notes[precision]), ...(tokenizerConfig ? [`${TOKENIZER_CONFIG_FILE} holds the chat template and the special tokens, which transformers.js reads from no other file.`] : [])] }
   },
 
-  async prove(source, target, { precisions }, tools) {
-    const checks: ProofCheck[] = await looking('tokens', () => compareTextFolder(target, tools))
-    let delta: Delta | null = null
-    const sequences = await sequencesFor(source, tools.text)
-    const ours = await logitsOf(source.ref, sequences, tools)
-    for (const [i, precision] of precisions.entries()) {
-      checks.push(...(await looking(`logits, ${precision}`, async () => {
-        const judged = judgeLogits(ours, await exportedLogits(join(target, 'onnx', modelFile(precision)), sequences, tools), source.config.vocabSize, onnxBounds[precision])
-        delta ??= judged.delta
-        return [{ ...judged.check, name: `logits, ${precision}` }]
-      })))
-      tools.progress(i + 1, precisions.length, 'models')
-    }
-    checks.push(...(await looking(GENAI_FILE, () => [checkGenai(target)])))
-    return proofOf(checks, delta)
-  },
+  prove: (source, target, { precisions }, tools) => proveOnnx(source, target, precisions, tools),
 }
 
 /**
@@ -113,17 +85,4 @@ export async function writeModel(source: ExportSource, target: string, precision
   const written = [await writeWhole(path(name), modelParts(graph, [], external))]
   for (const file of files) written.push(await writeWhole(path(file.name), dataParts(file)))
   return written
-}
-
-/** The whole sequences as their users would read them: in one padded batch, the last tokens from the cache. */
-async function exportedLogits(path: string, sequences: readonly Int32Array[], { engine, place, signal }: ExportTools): Promise<readonly Float32Array[]> {
-  await engine.restart()
-  return (await engine.call('onnxLogits', { device: 'cpu', threads: place.threads, path, sequences, steps: STEPS }, { signal })).logits
-}
-
-function checkGenai(target: string): ProofCheck {
-  const { model } = readJson(join(target, GENAI_FILE)) as { model: { decoder: { filename: string } } }
-  const { filename } = model.decoder
-  const isThere = existsSync(join(target, filename))
-  return check(GENAI_FILE, isThere, isThere ? `It names ${filename}, which is there.` : `It names ${filename}, which is not there.`)
 }
