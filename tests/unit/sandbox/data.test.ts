@@ -1,5 +1,5 @@
 /** Data files behind the sandbox: looked at, imported and compared there; what is hostile ends the child, never the app. */
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -108,3 +108,32 @@ function endlessRun(): Buffer {
   Buffer.from([0x80, 0x80, 0x80, 0x80, 0x08, 1]).copy(bytes, run + 4)
   return bytes
 }
+
+describe.skipIf(process.platform !== 'linux')('a large file', () => {
+  /** The peak of the child's resident memory, in MB. */
+  const peak = (pid: number): number => Number(/VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+
+  it.each(['jsonl', 'json', 'csv'])('of 96 MB streams: %s', async (kind) => {
+    const own = startSandbox()
+    try {
+      const text = `lorem "ipsum" ü ${'dolor sit amet '.repeat(60)}`
+      const rowOf = (i: number): string => (kind === 'csv' ? `"${i} ${text.replaceAll('"', '""')}",${i}\n` : `${JSON.stringify({ prompt: `${i} ${text}`, answer: i })}${kind === 'json' ? ',' : ''}\n`)
+      const path = join(folder, `large.${kind}`)
+      const file = openSync(path, 'w')
+      writeSync(file, { jsonl: '', json: '[', csv: 'prompt,answer\n' }[kind]!)
+      const rows = 100_000
+      for (let i = 0; i < rows; i += 1000) writeSync(file, Array.from({ length: 1000 }, (_, k) => rowOf(i + k)).join(''))
+      if (kind === 'json') writeSync(file, '"the last one"]')
+      closeSync(file)
+      await own.readPrompts(path, { limit: 1 })
+      expect(await own.previewData('prompts', path, { rows: 1 })).toMatchObject({ usable: rows, rejected: kind === 'json' ? 1 : 0, repeated: 0 })
+      const target = join(folder, `large.${kind}.out`)
+      expect(await own.writeData('prompts', path, target)).toMatchObject({ usable: rows })
+      expect(peak(own.pid()!)).toBeLessThan(500)
+      rmSync(path)
+      rmSync(target)
+    } finally {
+      await own.close()
+    }
+  }, 180_000)
+})
