@@ -1,10 +1,14 @@
 import type { Page } from '@playwright/test'
 import { expectAccessible, tabTo } from './accessibility.ts'
+import { outlines } from './outlines.ts'
 import type { Place } from './person.ts'
 import { expect, test } from './workbench.ts'
 
 const themes = ['light', 'dark'] as const
 const steps: readonly Place[] = ['Model', 'Data', 'Tune', 'Sample', 'Rank', 'Spot-check', 'Train', 'Evaluate', 'History', 'Export', 'Settings']
+
+/** Pages beside the steps. */
+const beside: ReadonlySet<Place> = new Set<Place>(['History', 'Export', 'Settings'])
 
 /** Both themes, one after the other, of what is in the page. */
 async function inBothThemes(page: Page, screen: string): Promise<void> {
@@ -22,9 +26,10 @@ test.describe('of a finished project', () => {
       await person.goesTo(step)
       if (step === 'Spot-check') await person.chooses(1) // the audited one
       await person.settles()
+      if (step !== 'Export') await expect(page.getByRole('main')).toMatchAriaSnapshot(outlines[step])
       await inBothThemes(page, step)
       const primary = page.getByRole('main').locator('button.primary').first()
-      if (step === 'History' || step === 'Settings') return // to look at, and to set: nothing is primary
+      if (beside.has(step) && (await primary.count()) === 0) return // nothing has to be done there
       await expect(primary).toBeVisible()
       await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
       await tabTo(page, primary)

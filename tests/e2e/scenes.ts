@@ -13,16 +13,21 @@ import { Server } from './server.ts'
 
 /**
  * 'tuned' = M1 is made and evaluated, 600 prompts a round wait to be sampled; 'gate' = 60 prompts ranked by M1, the spot-check
- * is next; 'finished' = two rounds, of the first one twelve pairs audited.
+ * is next; 'finished' = two rounds, of the first one twelve pairs audited. 'demo-gate' and 'demo' are the same of the demo
+ * project itself: minutes, for screenshots. 'large' = 20 000 prompts × 5 responses, four judges in the third round, whose
+ * training is left to do.
  */
-export type Scene = 'tuned' | 'gate' | 'finished'
+export type Scene = 'tuned' | 'gate' | 'finished' | 'demo-gate' | 'demo' | 'large'
 
 export const scenesFolder = join(root, 'out/e2e/scenes')
 
 const makers: Readonly<Record<Scene, (folder: string) => void | Promise<void>>> = {
-  tuned: (folder) => run(folder, 1200, 'evaluate'),
-  gate: (folder) => run(folder, 120, 'pair'),
-  finished: (folder) => finish(folder),
+  tuned: (folder) => run(folder, { preset: 'ci', config: { ...quick, data: { promptsLimit: 1200 } }, until: 'evaluate' }),
+  gate: (folder) => run(folder, { preset: 'ci', config: { ...quick, data: { promptsLimit: 120 } }, until: 'pair' }),
+  finished: (folder) => finish(folder, 'gate', 12),
+  'demo-gate': (folder) => run(folder, { preset: 'demo', config: {}, until: 'pair' }),
+  large: (folder) => spawn(['tests/bench/make-project.ts', folder]),
+  demo: (folder) => finish(folder, 'demo-gate', 40),
 }
 
 /** @returns its folder; to be copied, never to be opened */
@@ -37,29 +42,34 @@ export async function sceneOf(name: Scene): Promise<string> {
   return folder
 }
 
-/** Sure of itself enough to be wrong now and then, so that there is something to audit. */
-const settings = { threads: 1, sft: { learningRate: 0.001 }, dpo: { epochs: 4, learningRate: 0.0005 }, checkpointSeconds: 0.5 }
+/** Tuned hard, so that a few steps change what the judges say. */
+const quick = { threads: 1, sft: { learningRate: 0.001 }, dpo: { epochs: 4, learningRate: 0.0005 }, checkpointSeconds: 0.5 }
 
-function run(folder: string, promptsLimit: number, until: string): void {
-  const config = `${folder}.json`
-  writeFileSync(config, JSON.stringify({ ...settings, data: { promptsLimit } }))
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'main/cli.ts'), 'run', '--preset', 'ci', '--config', config, '--project', folder, '--until', until], { encoding: 'utf8' })
+function run(folder: string, { preset, config, until }: { preset: string; config: object; until: string }): void {
+  const file = `${folder}.json`
+  writeFileSync(file, JSON.stringify(config))
+  spawn(['main/cli.ts', 'run', '--preset', preset, '--config', file, '--project', folder, '--until', until])
+}
+
+/** @param script below the repository's root, with its arguments */
+function spawn([script, ...args]: readonly [string, ...string[]]): void {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, script), ...args], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`a scene could not be made: ${stderr}`)
 }
 
 /** The second half of a session as a person has it, over the wire. */
-async function finish(folder: string): Promise<void> {
+async function finish(folder: string, from: Scene, pairs: number): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'creamery-scene-'))
   const project = join(home, 'projects/Scene')
   mkdirSync(dirname(project))
-  cpSync(await sceneOf('gate'), project, { recursive: true })
+  cpSync(await sceneOf(from), project, { recursive: true })
   const server = await Server.start({ home, projects: dirname(project) })
   try {
     const page = await Page.open({ port: server.port, link: () => server.link })
     const [found] = await page.ask('project/list', {})
     await page.ask('project/open', { project: found!.handle })
     const { iterations } = await page.ask('run/status', {})
-    await audit(page, iterations.find(({ t }) => t === 1)!.iterationId)
+    await audit(page, iterations.find(({ t }) => t === 1)!.iterationId, pairs)
     await page.ask('run/start', { key: 'scene-train-to-the-end', gate: 'configured' })
     for (let { job, lastEnd } = await page.ask('run/status', {}); job ?? lastEnd?.how !== 'finished'; { job, lastEnd } = await page.ask('run/status', {})) {
       if (lastEnd?.error) throw new Error(lastEnd.error.sentence)
@@ -72,13 +82,13 @@ async function finish(folder: string): Promise<void> {
   rmSync(home, { recursive: true })
 }
 
-async function audit(page: Page, iterationId: string): Promise<void> {
-  const { session } = await page.ask('audit/start', { key: 'scene-audit-start', iterationId, pairs: 12, annotator: 'Ana', criterion: 'correct, then clear', line: 0.6 })
+async function audit(page: Page, iterationId: string, pairs: number): Promise<void> {
+  const { session } = await page.ask('audit/start', { key: 'scene-audit-start', iterationId, pairs, annotator: 'Ana', criterion: 'correct, then clear', line: 0.6 })
   for (let i = 0, { pair } = await page.ask('audit/next', { session }); pair; { pair } = await page.ask('audit/next', { session }), i++) {
     await page.ask('audit/judge', { key: `scene-verdict-${i}`, session, pair: pair.pair, verdict: better(pair), milliseconds: 4000 })
   }
   await page.ask('audit/close', { session })
-  await page.ask('audit/decide', { key: 'scene-decision', iterationId, choice: { kind: 'train-anyway', reason: 'Twelve pairs are too few to decide, and this run is a try.' } })
+  await page.ask('audit/decide', { key: 'scene-decision', iterationId, choice: { kind: 'train-anyway', reason: 'This run is a try.' } })
 }
 
 const answers = new Map(readFileSync(join(root, 'native-models/bundled/data/prompts.jsonl'), 'utf8').trimEnd().split('\n').map((line) => {

@@ -209,7 +209,7 @@ export const test = base.extend<Fixtures, HostOptions & { ownBrowser: Browser | 
   }, { scope: 'worker' }],
   scene: [null, { option: true }],
   // The first test of a run that needs it makes it.
-  sceneFolder: [async ({ scene }, use) => use(scene && (await sceneOf(scene))), { timeout: 300_000 }],
+  sceneFolder: [async ({ scene }, use) => use(scene && (await sceneOf(scene))), { timeout: 600_000 }],
   workbench: async ({ ownBrowser, sceneFolder }, use) => {
     const workbench = ownBrowser === null ? await InElectron.start(sceneFolder) : await InBrowser.start(ownBrowser, sceneFolder)
     await use(workbench)
