@@ -88,7 +88,8 @@ async function audit(page: Page, iterationId: string, pairs: number): Promise<vo
     await page.ask('audit/judge', { key: `scene-verdict-${i}`, session, pair: pair.pair, verdict: better(pair), milliseconds: 4000 })
   }
   await page.ask('audit/close', { session })
-  await page.ask('audit/decide', { key: 'scene-decision', iterationId, choice: { kind: 'train-anyway', reason: 'This run is a try.' } })
+  const { gate } = await page.ask('audit/report', { session })
+  await page.ask('audit/decide', { key: 'scene-decision', iterationId, choice: gate.state === 'passed' ? { kind: 'passed' } : { kind: 'train-anyway', reason: 'This run is a try.' } })
 }
 
 const answers = new Map(readFileSync(join(root, 'native-models/bundled/data/prompts.jsonl'), 'utf8').trimEnd().split('\n').map((line) => {

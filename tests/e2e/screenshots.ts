@@ -16,6 +16,7 @@ test.use({ scene: 'demo' })
 
 async function shootScreen(person: Person, name: string): Promise<void> {
   await person.settles()
+  await person.page.mouse.move(640, 60) // over nothing
   for (const colorScheme of ['light', 'dark'] as const) {
     await person.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await person.page.screenshot({ path: join(out, `${name}-${colorScheme}.png`) })
