@@ -2,15 +2,15 @@
  * `npm run screenshots`: every screen, light and dark, at the smallest window, into out/screenshots; four of them go to
  * docs/screenshots for the README. The project is a demo whose first round was audited.
  */
-import { cpSync, mkdirSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Person, Place } from './person.ts'
 import { root } from './electron.ts'
 import { expect, test } from './workbench.ts'
 
 const out = join(root, 'out/screenshots')
-/** Those that the README shows. */
-const shown = [['rank', 'light'], ['spot-check-pair', 'dark'], ['train', 'dark'], ['evaluate', 'light']] as const
+/** Those that the README shows, by its name for them. */
+const shown = { 'rank-light': 'rank-light', 'spot-check-light': 'spot-check-pair-light', 'train-dark': 'train-dark', 'evaluate-dark': 'evaluate-dark' } as const
 
 test.use({ scene: 'demo' })
 
@@ -50,9 +50,11 @@ test('every screen, light and dark', async ({ page, person }) => {
 test.afterAll(() => {
   const docs = join(root, 'docs/screenshots')
   mkdirSync(docs, { recursive: true })
-  for (const [name, theme] of shown) {
-    cpSync(join(out, `${name}-${theme}.png`), join(docs, `${name}-${theme}.png`))
-    expect(statSync(join(docs, `${name}-${theme}.png`)).size).toBeLessThan(250_000) // bytes
+  for (const [name, screen] of Object.entries(shown)) {
+    const source = join(out, `${screen}.png`)
+    if (!existsSync(source)) continue // a part of this file was run
+    expect(statSync(source).size).toBeLessThan(250_000) // bytes
+    cpSync(source, join(docs, `${name}.png`))
   }
 })
 
