@@ -43,7 +43,7 @@ async function run({ project: folder, model, format, precision, out }: Options, 
     if (terminal.json) terminal.object({ export: row, proof })
     else {
       for (const { name, passed, finding } of proof.checks) terminal.print(`${passed ? '✓' : '✗'} ${name}: ${finding}`)
-      terminal.print(`${row.path} (${(row.bytes / 1e6).toFixed(1)} MB, sha256 ${row.sha256})`)
+      terminal.print(`${row.path} (${row.bytes < 1e6 ? `${(row.bytes / 1e3).toFixed(1)} kB` : `${(row.bytes / 1e6).toFixed(1)} MB`}, sha256 ${row.sha256})`)
     }
     if (row.state === 'failed') throw new AppError('internal', `The proof found that ${row.path} is not the model it was made from; it stays there to look at, and is not to be used.`)
   } finally {

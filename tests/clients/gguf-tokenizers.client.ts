@@ -44,6 +44,15 @@ const kinds: Readonly<Record<string, () => { readonly tokenizer: JsonObject; rea
     tokenizer: stories({ normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' }, decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }] } }),
     config: { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' },
   }),
+  'SentencePiece with runs of spaces (Gemma)': () => {
+    // As transformers' converter orders merges of one score: the longest left part first.
+    const { model, ...rest } = stories({ normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' } }) as { model: { vocab: Record<string, number>; merges: string[] }; added_tokens: object[] }
+    const runs = Array.from({ length: 7 }, (_, i) => '▁'.repeat(i + 2))
+    const ids = Object.fromEntries(runs.map((run, i) => [run, 512 + i]))
+    const pairs = runs.flatMap((run) => Array.from({ length: run.length - 1 }, (_, i) => ['▁'.repeat(i + 1), '▁'.repeat(run.length - i - 1)] as const)).toSorted((a, b) => b[0].length - a[0].length || b[1].length - a[1].length)
+    const added_tokens = [...rest.added_tokens, ...runs.map((content, i) => ({ id: 512 + i, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: false }))]
+    return { tokenizer: { ...rest, added_tokens, model: { ...model, vocab: { ...model.vocab, ...ids }, merges: [...pairs.map((pair) => pair.join(' ')), ...model.merges] } }, config: { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' } }
+  },
   'unigram': () => ({ tokenizer: unigram(), config: { eos_token: '</s>', unk_token: '<unk>' } }),
 }
 

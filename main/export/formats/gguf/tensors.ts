@@ -59,7 +59,7 @@ function typeOf(shape: readonly number[], precision: GgufPrecision): TensorType 
   return shape.at(-1)! % tensorTypes.Q8_0.elements === 0 ? 'Q8_0' : 'F16'
 }
 
-const BLOCK_VALUES = 2 ** 24 // 64 MB of F32
+const BLOCK_VALUES = 2 ** 21 // 8 MB of F32: main answers others in between
 
 /** A tensor's values in GGUF's order, some rows at a time. */
 export function* readPlanned(source: Pick<ExportSource, 'config' | 'readRows'>, { shape, parts, neighbours, offset }: Planned): Generator<Float32Array> {

@@ -27,7 +27,7 @@ export function textFilesFrom(metadata: GgufFile['metadata']): Readonly<Record<s
 
 type Get = <T>(key: string) => T | undefined
 
-function bodyOf(model: string, get: Get, pieces: readonly [string, number][], unknown: string | null, added: readonly { readonly id: number; readonly content: string }[]): JsonObject {
+function bodyOf(model: string, get: Get, pieces: readonly [string, number][], unknown: string | null, added: readonly { readonly id: number; readonly content: string; readonly special: boolean }[]): JsonObject {
   const bpe = { type: 'BPE', dropout: null, unk_token: unknown, continuing_subword_prefix: null, end_of_word_suffix: null }
   const addsSpace = get<boolean>('add_space_prefix') === true
   const marked = { type: 'Sequence', normalizers: [...(addsSpace ? [{ type: 'Prepend', prepend: '▁' }] : []), { type: 'Replace', pattern: { String: ' ' }, content: '▁' }] }
@@ -42,7 +42,7 @@ function bodyOf(model: string, get: Get, pieces: readonly [string, number][], un
       const { pre_tokenizer, ignore_merges } = stepsOf(pre)
       return { pre_tokenizer, decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }, model: { ...bpe, unk_token: null, fuse_unk: false, byte_fallback: false, ignore_merges, vocab: Object.fromEntries(pieces), merges } }
     }
-    case 'llama': return { normalizer: marked, decoder: unmarked, model: { ...bpe, fuse_unk: true, byte_fallback: true, vocab: Object.fromEntries([...pieces, ...added.map(({ content, id }): [string, number] => [content, id])]), merges: mergesOf(pieces, get<number[]>('scores')!) } }
+    case 'llama': return { normalizer: marked, decoder: unmarked, model: { ...bpe, fuse_unk: true, byte_fallback: true, vocab: Object.fromEntries([...pieces, ...added.map(({ content, id }): [string, number] => [content, id])]), merges: mergesOf([...pieces, ...added.filter(({ special }) => !special).map(({ content, id }): [string, number] => [content, id])], get<number[]>('scores')!) } }
     case 't5': {
       const scores = get<number[]>('scores')!
       const texts = get<string[]>('tokens')!
@@ -58,7 +58,7 @@ function mergesOf(pieces: readonly [string, number][], scores: readonly number[]
   const merges = pieces.flatMap(([text, id]) => {
     const letters = [...text]
     if (/^<0x[0-9A-F]{2}>$/.test(text)) return []
-    return Array.from({ length: letters.length - 1 }, (_, i): [string, string] => [letters.slice(0, i + 1).join(''), letters.slice(i + 1).join('')])
+    return Array.from({ length: letters.length - 1 }, (_, i): [string, string] => [letters.slice(0, -1 - i).join(''), letters.slice(-1 - i).join('')])
       .filter(([left, right]) => ids.has(left) && ids.has(right))
       .map(([left, right]) => ({ pair: `${left} ${right}`, score: scores[id]! }))
   })

@@ -92,17 +92,18 @@ function sentencePiece(tokenizer: Readonly<Record<string, unknown>>, model: Mode
   const vocab = Object.entries(model.vocab as Record<string, number>)
   const merges = (model.merges ?? []).map((merge) => (typeof merge === 'string' ? (merge.split(' ') as [string, string]) : merge))
   const rank = new Map<string, number>()
+  const isAdded = new Set(added.map(({ content }) => content)) // a Gemma's runs of spaces all have one score: there the longest piece comes first, here too
   let lastMade = ''
   merges.forEach(([left, right], i) => {
     const made = left + right
-    if (rank.has(made) && made !== lastMade) throw refuse(`the merges that make ${JSON.stringify(made)} do not stand together, so no score puts them in this order`)
+    if (rank.has(made) && made !== lastMade && !isAdded.has(made)) throw refuse(`the merges that make ${JSON.stringify(made)} do not stand together, so no score puts them in this order`)
     if (!rank.has(made)) rank.set(made, i)
     lastMade = made
   })
   requireAllMerges(merges, vocab)
   const addsSpace = spaceRule(tokenizer)
   const tokens = tokensOf(vocab, added, vocabSize, model)
-  const scores = tokens.texts.map((text, id) => (tokens.kinds[id] === kinds.normal ? -(rank.get(text) ?? merges.length + id) : 0))
+  const scores = tokens.texts.map((text, id) => (tokens.kinds[id] === kinds.normal || tokens.kinds[id] === kinds.userDefined ? -(rank.get(text) ?? merges.length + id) : 0))
   return {
     metadata: [...metadataOf('llama', 'default', []), ['scores', { type: 'f32s', value: scores }], ['add_space_prefix', { type: 'bool', value: addsSpace }]],
     tokens, notes: [],
