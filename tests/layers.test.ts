@@ -28,7 +28,7 @@ const engine: Room = { ...inMain, may: ['native-models', 'main/text', ...contrac
 const engineHost = ['main/engine/host.ts', 'main/engine/protocol.ts', 'main/engine/batches.ts']
 const engineBorder: Room = { ...inMain, may: [...engineHost, 'main/engine/fork.ts', 'main/children', 'type native-models', ...contractTypes] }
 const sandboxHost = ['main/sandbox/host.ts', 'main/sandbox/protocol.ts']
-const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'main/sandbox/child.ts', 'main/sandbox/chunks.ts', 'main/sandbox/supervisor.ts', 'main/children', 'type main/text', 'type main/data', ...contractTypes] }
+const sandboxBorder: Room = { ...inMain, may: [...sandboxHost, 'main/sandbox/child.ts', 'main/sandbox/chunks.ts', 'main/sandbox/supervisor.ts', 'main/children', 'type main/text', 'type main/data', 'type native-models/weights', ...contractTypes] }
 const store: Room = { ...inMain, may: [...contractTypes, 'preload/contract/domain.ts'] }
 const entrance: Room = { ...inMain, may: ['main', 'preload/contract'] }
 
@@ -37,7 +37,7 @@ const rooms: Readonly<Record<string, Room>> = {
   'preload/contract': { may: [], packages: ['zod'], builtins: [] },
   'preload/*': { may: ['preload/contract'], packages: ['electron', 'zod'], builtins: [] },
   renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', 'bits-ui', '@tanstack/svelte-virtual', 'diff'], builtins: [] },
-  'renderer/main.ts': { may: ['renderer', 'preload/contract'], packages: ['svelte', 'zod'], builtins: [] }, // zod is told to evaluate nothing
+  'renderer/jitless.ts': { may: [], packages: ['zod'], builtins: [] }, // zod is told to evaluate nothing
 
   'native-models/*': { ...none, may: [] },
   'native-models/onnx': { ...none, may: [] },
