@@ -29,6 +29,14 @@ const layouts: { [Use in DataUse]: Layout<Drafts[Use]>[] } = {
   preferences,
 }
 
+/** For the sentence that says what is accepted: what most files are; docs/data.md has them all. */
+const common: { [Use in DataUse]: string[] } = {
+  sft: [conversations[0]!.example, promptResponse.example, alpaca.example],
+  prompts: [promptRows.example, conversationPrompts[0]!.example, plainStrings.example],
+  tasks: [arcHub.example, gsm8k.example, ownTask.example],
+  preferences: preferenceRows.slice(0, 2).map(({ example }) => example),
+}
+
 /** How many rows at a file's head decide its layout. */
 export const detectionRows = 50
 
@@ -51,6 +59,5 @@ export function detectLayout<Use extends DataUse>(use: Use, head: readonly unkno
   const guessed = guessRoles(use, columns)
   if (guessed !== null) return { layout: byColumns(use, guessed), columns, fault: '' }
   const found = columns.length === 0 ? 'no columns' : `the columns ${columns.slice(0, 20).map((key) => JSON.stringify(key.slice(0, 60))).join(', ')}`
-  const examples = [...new Set(layouts[use].map(({ example }) => example))].join('; ')
-  return { layout: null, columns, fault: `has rows of no known layout of ${rowNames[use]} (they have ${found}). Name its columns by hand, or write rows like ${examples}.` }
+  return { layout: null, columns, fault: `has rows of no known layout of ${rowNames[use]} (they have ${found}). Name its columns by hand, or write rows like ${common[use].join('; ')}.` }
 }
