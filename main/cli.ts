@@ -8,6 +8,8 @@ import { addDoctor } from './cli/doctor.ts'
 import { addEvaluate } from './cli/evaluate.ts'
 import { addExport } from './cli/export.ts'
 import { addGenerate } from './cli/generate.ts'
+import { addImport } from './cli/import.ts'
+import { addInspect } from './cli/inspect.ts'
 import { stopOnInterrupt } from './cli/interrupt.ts'
 import { addPretrain } from './cli/pretrain.ts'
 import { addRun } from './cli/run.ts'
@@ -21,7 +23,7 @@ import { openTerminal } from './cli/terminal.ts'
 import { addVerify } from './cli/verify.ts'
 import { creameryVersion } from './cli/version.ts'
 
-const commands: readonly AddCommand[] = [addRun, addStatus, addScore, addGenerate, addConsistency, addData, addEvaluate, addExport, addVerify, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
+const commands: readonly AddCommand[] = [addRun, addStatus, addInspect, addImport, addScore, addGenerate, addConsistency, addData, addEvaluate, addExport, addVerify, addStart, addServe, addDoctor, addSchema, addBench, addPretrain]
 
 function buildProgram(act: Act): Command {
   const program = new Command('creamery')

@@ -7,6 +7,7 @@ import { inspectModel } from '../pipeline/open-model.ts'
 import { seeRow } from '../pipeline/see.ts'
 import { splitPrompts } from '../pipeline/split.ts'
 import type { HandlersOf } from './handler.ts'
+import { importing, stopImport, takeIn } from './model-imports.ts'
 import { textOf } from './texts.ts'
 
 export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
@@ -21,9 +22,12 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
     const path = await choose(what, title)
     return path === null ? null : places.entryOf(path)
   },
-  'model/inspect': ({ places }, { folder }) => {
-    const path = places.pathOf(folder)
-    return { name: basename(path), ...inspectModel(path) }
+  'model/inspect': ({ places, sandbox }, { folder, adapter }) => inspectModel(sandbox, places.pathOf(folder), adapter === undefined ? null : places.pathOf(adapter)),
+  'model/import': takeIn,
+  'model/importing': importing,
+  'model/stopImport': (workbench) => {
+    stopImport(workbench)
+    return {}
   },
   'data/preview': async ({ places, sandbox }, { file, kind, rows, roles }) => {
     const path = places.pathOf(file)

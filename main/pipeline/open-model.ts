@@ -1,14 +1,18 @@
 /** Where a model's two halves meet: weights that the engine runs, and the text side that the sandbox runs. */
+import { basename } from 'node:path'
 import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
-import { type CheckpointCard, inspectCheckpoint } from '../../native-models/weights/inspect.ts'
+import { inspectCheckpoint } from '../../native-models/weights/inspect.ts'
+import { locateModel } from '../../native-models/weights/place.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { ModelCard } from '../../preload/contract/requests/place.ts'
 import type { EngineHost } from '../engine/host.ts'
 import type { ModelRef, Place } from '../engine/protocol.ts'
 import type { Sandbox, SandboxText } from '../sandbox/host.ts'
+import { tryText } from './try-text.ts'
 
 export interface OpenedModel {
   readonly config: ModelConfig
@@ -21,25 +25,24 @@ export interface OpenedModel {
  * @throws AppError 'bad-model' or 'bad-text', with the reader's sentence
  */
 export async function openModel(sandbox: Sandbox, folder: string): Promise<OpenedModel> {
+  await sandbox.inspectModel(folder, null) // headers that take all memory or time end there, not here
   const config = checkModel(folder)
   const text = await sandbox.openText(folder)
   const { vocabSize } = text.info
   if (vocabSize > config.vocabSize) {
     await text.close()
-    throw new AppError('bad-model', `The tokenizer of ${folder} has token ids up to ${vocabSize - 1}, but the model's vocabulary ends at ${config.vocabSize - 1}; put the tokenizer and the weights of one model into the folder.`)
+    throw new AppError('bad-model', tooManyTokens(folder, vocabSize, config.vocabSize))
   }
   return { config, text }
 }
 
 /** The checks of `openModel` without the text side, for work on token ids. @throws AppError 'bad-model' */
 export function checkModel(folder: string): ModelConfig {
-  try {
+  return explaining(() => {
     const checkpoint = openCheckpoint(folder)
     closeCheckpoint(checkpoint)
     return checkpoint.config
-  } catch (error) {
-    throw explained(error)
-  }
+  })
 }
 
 /**
@@ -62,8 +65,22 @@ export async function requireDevice(engine: EngineHost, device: Device): Promise
   if (!report?.available) throw new AppError('device-unavailable', report?.reason ?? `This engine knows no device ${device}.`)
 }
 
-/** What a folder holds, for a person; reads headers only. Whatever is wrong with the folder lands in the card. */
-export const inspectModel = (folder: string): CheckpointCard => inspectCheckpoint(folder)
+/** What a folder holds, for a person: its headers, and how tokenizer and template do. Whatever is wrong with it lands in the card. */
+export async function inspectModel(sandbox: Sandbox, path: string, adapter: string | null = null): Promise<ModelCard> {
+  const folder = explaining(() => locateModel(path))
+  const { vocabulary: rows, adapter: found, ...card } = await sandbox.inspectModel(folder, adapter && explaining(() => locateModel(adapter)))
+  const { problems, warnings, vocabulary, ...text } = await tryText(sandbox, folder)
+  if (rows !== null && vocabulary !== null && vocabulary > rows) problems.push(tooManyTokens(folder, vocabulary, rows))
+  const all = [...card.problems, ...problems]
+  return {
+    name: basename(folder), ...card, ...text, vocabulary,
+    adapter: found && { name: basename(adapter!), ...found, targets: found.targets && [...found.targets] },
+    supported: all.length === 0, problems: all, warnings: [...card.warnings, ...warnings],
+  }
+}
+
+const tooManyTokens = (folder: string, tokens: number, rows: number): string =>
+  `The tokenizer of ${folder} has token ids up to ${tokens - 1}, but the model's vocabulary ends at ${rows - 1}; put the tokenizer and the weights of one model into the folder.`
 
 export interface ModelReport {
   /** As `hashCheckpoint`; null when the folder cannot be used. */
@@ -78,4 +95,13 @@ export async function reportModel(folder: string): Promise<ModelReport> {
   return { sha256: problems.length === 0 ? (await hashCheckpoint(folder)).sha256 : null, problems }
 }
 
-const explained = (error: unknown): unknown => (error instanceof ModelError ? new AppError('bad-model', error.message, error) : error)
+/** @throws AppError 'bad-model' with the reader's sentence */
+function explaining<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw explained(error)
+  }
+}
+
+export const explained = (error: unknown): unknown => (error instanceof ModelError ? new AppError('bad-model', error.message, error) : error)

@@ -6,7 +6,7 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
 import { startSandboxChild } from './child.ts'
 import { chunksOf } from './chunks.ts'
-import type { CallName, Calls, DatasetKind, Datasets, ExampleText, ExampleTokens, Preview, ReadOptions, Reading, Rejected, Rejection, RunFiles, SeenText, StreamState, TextInfo, WriteOptions, Written } from './protocol.ts'
+import type { CallName, Calls, CheckpointCard, DatasetKind, Datasets, ExampleText, ExampleTokens, Preview, ReadOptions, Reading, Rejected, Rejection, RunFiles, SeenText, StreamState, TextInfo, WriteOptions, Written } from './protocol.ts'
 import type { Limits, Line } from './supervisor.ts'
 import { supervise } from './supervisor.ts'
 
@@ -15,6 +15,8 @@ export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Readin
 export interface Sandbox {
   /** @throws AppError('bad-text') when the folder's tokenizer or template cannot be used */
   openText(folder: string, options?: { today?: string }): Promise<SandboxText>
+  /** Reads the headers of a model's folder, and an adapter on top of it. Whatever is wrong with them is in the card. */
+  inspectModel(folder: string, adapter: string | null): Promise<CheckpointCard>
   /** The readers throw AppError('bad-data') when a file as a whole cannot be used; single rows are rejected with reasons. */
   readSft(path: string, options?: ReadOptions): Promise<Reading<Datasets['sft']>>
   readPrompts(path: string, options?: ReadOptions): Promise<Reading<Datasets['prompts']>>
@@ -133,13 +135,14 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
   }
 
   /** A look at files that sends nothing but its result. */
-  const look = <C extends 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string): Promise<Calls[C]['result']> =>
+  const look = <C extends 'inspectModel' | 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string): Promise<Calls[C]['result']> =>
     supervisor.turn((line) => line.ask(call, args, { doing, limit: callLimit }))
 
   const absolute = (path: string | null): string | null => (path === null ? null : resolve(path))
 
   return {
     openText: (folder, { today } = {}) => openModel(resolve(folder), today),
+    inspectModel: (folder, adapter) => look('inspectModel', { folder: resolve(folder), adapter: adapter && resolve(adapter) }, `reading the headers of ${folder}`),
     readSft: (path, options) => read('sft', path, options),
     readPrompts: (path, options) => read('prompts', path, options),
     readTasks: (path, options) => read('tasks', path, options),

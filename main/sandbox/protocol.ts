@@ -1,4 +1,5 @@
 /** What host and child say to each other. The child answers one request at a time, in order. */
+import type { CheckpointCard } from '../../native-models/weights/inspect.ts'
 import type { Message, PromptInput } from '../../preload/contract/domain.ts'
 import type { ErrorCode } from '../../preload/contract/errors.ts'
 import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
@@ -14,6 +15,7 @@ export type { Choice, DatasetKind, Datasets, PromptRow, ReadOptions, Reading, Re
 export type { RunFiles } from '../data/overlap.ts'
 export type { Preview } from '../data/preview.ts'
 export type { WriteOptions, Written } from '../data/write.ts'
+export type { CheckpointCard } from '../../native-models/weights/inspect.ts'
 export type { TextInfo } from '../text/model.ts'
 export type { StreamState } from '../text/stream.ts'
 
@@ -55,6 +57,8 @@ export interface Calls {
   render: { args: { model: number; messages: Message[]; addGenerationPrompt: boolean }; result: string }
   advanceStream: { args: { model: number; state: StreamState; ids: number[] }; result: { text: string; state: StreamState } }
   finishStream: { args: { model: number; state: StreamState }; result: string }
+  /** Whatever is wrong with the folder is in the card. */
+  inspectModel: { args: { folder: string; adapter: string | null }; result: CheckpointCard }
   /** Rows come as progress, in order; the result is the layout's name. */
   readDataset: { args: { kind: DatasetKind; path: string; options: ReadOptions }; result: string }
   previewData: { args: { use: DataUse; path: string; rows: number; roles?: ColumnRoles | undefined }; result: Preview }

@@ -1,5 +1,6 @@
 /** The child: runs imported tokenizers, templates and data files. It may hang or run out of memory; it holds nothing that cannot be made again. */
 import { Worker } from 'node:worker_threads'
+import { inspectCheckpoint } from '../../native-models/weights/inspect.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { findOverlap } from '../data/overlap.ts'
 import { listRejects, previewDataset } from '../data/preview.ts'
@@ -18,7 +19,7 @@ const heartbeat = 1000
 /** The heap's limit (child.ts) and what else a process has. */
 const residentMegabytes = 1000
 /** Characters of all the rows that one reading may send: main keeps them. */
-const mostText = 400 * 2 ** 20
+const mostText = 256 * 2 ** 20
 
 const models = new Map<number, TextModel>()
 
@@ -58,6 +59,7 @@ const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls
   render: ({ model, messages, addGenerationPrompt }) => modelOf(model).render(messages, { addGenerationPrompt }),
   advanceStream: ({ model, state, ids }) => advanceStream(shown(model), state, ids),
   finishStream: ({ model, state }) => finishStream(shown(model), state),
+  inspectModel: ({ folder, adapter }) => inspectCheckpoint(folder, adapter),
   readDataset: ({ kind, path, options }, id) => beating(id, () => sendRows(id, path, streamDataset(kind, path, options))),
   previewData: ({ use, path, ...options }, id) => beating(id, () => previewDataset(use, path, options)),
   listRejects: ({ use, path, ...options }, id) => beating(id, () => listRejects(use, path, options)),
@@ -94,7 +96,7 @@ async function sendRows(id: number, path: string, steps: ReturnType<typeof strea
     else if ('taken' in step) {
       rows.taken.push(step.taken)
       text += textSize(step.taken)
-      if (text > mostText) throw new AppError('bad-data', `${path} holds more than 400 MB of usable text, more than a run can keep. Set a limit on its rows, or import a part of it.`)
+      if (text > mostText) throw new AppError('bad-data', `${path} holds more than 256 MB of usable text, more than a run can keep. Set a limit on its rows, or choose a part of it.`)
     } else rows.rejected.push(step.rejected)
     if (rows.taken.length + rows.rejected.length < rowBatch) continue
     await send({ id, rows })

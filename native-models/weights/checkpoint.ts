@@ -48,25 +48,33 @@ export function closeCheckpoint(checkpoint: Checkpoint): void {
   closeFiles(checkpoint.files)
 }
 
-/** A tensor's values as F32, flat, row-major. @throws ModelError when it is absent or holds NaN or infinity */
-export function readWeights(checkpoint: Checkpoint, name: string): Float32Array {
+/** A tensor's values as F32, flat, row-major; with `rows` only those [from, to). @throws ModelError when it is absent or holds NaN or infinity */
+export function readWeights(checkpoint: Checkpoint, name: string, rows?: readonly [number, number]): Float32Array {
   const tensor = checkpoint.tensors.get(name)
   const file = tensor && checkpoint.files.get(tensor.file)
   if (!file) throw new ModelError(`${checkpoint.folder} has no tensor ${quote(name)}; ask for one that its architecture has.`)
   const { storedAs, shape, firstRow = 0 } = tensor
   const rowSize = sizeOf(shape.slice(1))
-  const values = file.readFloats(storedAs, [firstRow * rowSize, (firstRow + shape[0]!) * rowSize])
-  checkFinite(values, name, file.path)
+  const [from, to] = rows ?? [0, shape[0]!]
+  const values = file.readFloats(storedAs, [(firstRow + from) * rowSize, (firstRow + to) * rowSize])
+  checkFinite(values, name, file.path, from * rowSize)
   return values
 }
 
-/** @throws ModelError naming the tensor when any value is NaN or infinite */
-export function checkFinite(values: Float32Array, name: string, file: string): void {
+/** A tensor's rows [from, to) by turns, of at most `elements` numbers where a row is not longer by itself. */
+export function* rowBlocks(shape: readonly number[], elements: number): Generator<[number, number]> {
+  const [rows, ...rest] = shape as [number, ...number[]]
+  const step = Math.max(1, Math.floor(elements / sizeOf(rest)))
+  for (let from = 0; from < rows; from += step) yield [from, Math.min(rows, from + step)]
+}
+
+/** @param first the element of the tensor that `values` begins with. @throws ModelError naming the tensor when any value is NaN or infinite */
+export function checkFinite(values: Float32Array, name: string, file: string, first = 0): void {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]! // 0 unless NaN or infinite; no branch in the loop
   if (sum === 0) return
   const at = values.findIndex((value) => !Number.isFinite(value))
-  throw new ModelError(`${file}: tensor ${quote(name)} holds ${values[at]} at element ${at}; the model is damaged or diverged, use another copy.`)
+  throw new ModelError(`${file}: tensor ${quote(name)} holds ${values[at]} at element ${first + at}; the model is damaged or diverged, use another copy.`)
 }
 
 export type WriteOptions = {

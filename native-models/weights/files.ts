@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ModelError } from './error.ts'
+import { refuseSystem } from './place.ts'
 
 /** One system call reads at most this much: Node refuses 2 GiB and more. */
 const READ_LIMIT = 2 ** 30
@@ -14,9 +15,10 @@ export const PARTIAL_SUFFIX = '.partial'
 export type WrittenFile = { path: string; bytes: number; sha256: string }
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Opens a regular file (a named pipe would block for ever). @throws ModelError when it is absent or unreadable */
+/** Opens a regular file (a named pipe would block for ever), wherever a link to it leads. @throws ModelError when it is absent, unreadable or the system's */
 export function openFile(path: string): { fd: number; bytes: number } {
   try {
+    refuseSystem(realpathSync(path))
     if (!statSync(path).isFile()) throw new ModelError(`${path} is not a file; choose the model's folder again.`)
     const fd = openSync(path, 'r')
     return { fd, bytes: fstatSync(fd).size }
@@ -69,14 +71,14 @@ export function readJson(path: string): JsonObject {
  * Writes a file so that `path` holds either all of it or what was there before: into `path`.partial, fsync, rename.
  * System errors (no room, no permission) pass through as they are.
  */
-export async function writeWhole(path: string, parts: Iterable<Uint8Array>): Promise<WrittenFile> {
+export async function writeWhole(path: string, parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<WrittenFile> {
   const partial = path + PARTIAL_SUFFIX
   const hash = createHash('sha256')
   let bytes = 0
   try {
     const handle = await open(partial, 'w')
     try {
-      for (const part of parts) {
+      for await (const part of parts) {
         for (let at = 0; at < part.length; ) {
           const { bytesWritten } = await handle.write(part, at, Math.min(WRITE_PIECE, part.length - at))
           hash.update(part.subarray(at, at + bytesWritten))
@@ -102,7 +104,7 @@ export async function writeJson(path: string, value: JsonObject): Promise<Writte
 }
 
 /** Makes a rename survive a power cut. Windows neither needs nor allows it. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')
   try {

@@ -1,7 +1,6 @@
-import { sizeOf } from '../onnx/types.ts'
-import { STORAGE, type TensorData } from './dtype.ts'
+import type { TensorData } from './dtype.ts'
 import type { ModelConfig } from './model-config.ts'
-import type { TensorToWrite } from './safetensors.ts'
+import { piecesOf, type TensorToWrite } from './safetensors.ts'
 
 /**
  * Projections that some files hold as one tensor, parts one above the other (Phi-3). Inside Creamery they are apart, each
@@ -52,16 +51,8 @@ function joinRows(config: ModelConfig, name: string, given: readonly TensorToWri
   const rows = sum(parts.map((part) => part.shape[0]!))
   if (rows !== placeOf(parts[0]!).allRows || parts.some((part) => part.dtype !== dtype)) throw new Error(`checkpoint: ${name} lacks parts or mixes types`)
   const whole = [rows, ...shape.slice(1)]
-  const join = (): TensorData => {
-    const elements = new STORAGE[dtype](sizeOf(whole))
-    const bytes = new Uint8Array(elements.buffer)
-    let at = 0
-    for (const { data } of parts) {
-      const piece = typeof data === 'function' ? data() : data
-      bytes.set(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength), at)
-      at += piece.byteLength
-    }
-    return elements
+  function* join(): Generator<TensorData> {
+    for (const { data } of parts) yield* piecesOf(data)
   }
   return { name, dtype, shape: whole, data: join }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { ModelError } from './error.ts'
-import { CONFIG_FILE, GENERATION_FILE, INDEX_FILE, listFolder, locateWeights, TOKENIZER_FILES } from './layout.ts'
+import { modelFiles } from './layout.ts'
 
 export type FileHash = { name: string; bytes: number; sha256: string }
 
@@ -17,13 +17,8 @@ export async function hashFile(path: string): Promise<string> {
  * @throws ModelError
  */
 export async function hashCheckpoint(folder: string): Promise<{ sha256: string; files: FileHash[] }> {
-  const weights = locateWeights(folder)
-  const wanted = new Set<string>([CONFIG_FILE, GENERATION_FILE, ...TOKENIZER_FILES, ...weights.files])
-  if (weights.weightMap) wanted.add(INDEX_FILE)
   const files: FileHash[] = []
-  for (const name of listFolder(folder).filter((entry) => wanted.has(entry))) {
-    files.push({ name, ...(await hashStream(join(folder, name))) })
-  }
+  for (const { name } of modelFiles(folder)) files.push({ name, ...(await hashStream(join(folder, name))) })
   const listing = files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
   return { sha256: createHash('sha256').update(listing).digest('hex'), files }
 }

@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { closeSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { listNames, ModelError, quote, show } from './error.ts'
-import { readJson } from './files.ts'
+import { openFile, readJson } from './files.ts'
 
 export const CONFIG_FILE = 'config.json'
 export const GENERATION_FILE = 'generation_config.json'
@@ -18,6 +18,9 @@ export const TOKENIZER_FILES = [
   'chat_template.json',
 ] as const
 
+/** What a model's licence and story are in; they go where it goes. */
+export const isAccompanying = (name: string): boolean => /^(licen[cs]e|notice|readme|copying)[^/\\]*$/i.test(name)
+
 /** Which files of a folder hold the weights; `weightMap` (tensor → file) where they are sharded. */
 export type WeightLayout = { files: readonly string[]; weightMap: ReadonlyMap<string, string> | null }
 
@@ -33,14 +36,17 @@ export function listFolder(folder: string): string[] {
 }
 
 /**
- * Finds the weight files: `model.safetensors`, else the shards of `model.safetensors.index.json` (transformers' order).
- * Pickles and bare adapters are refused with what to do instead.
+ * Finds the weight files: `model.safetensors`, else the shards of `model.safetensors.index.json` (transformers' order), else
+ * the only safetensors file under whatever name. Pickles and bare adapters are refused with what to do instead.
  * @throws ModelError
  */
 export function locateWeights(folder: string): WeightLayout {
   const names = listFolder(folder)
   if (names.includes(WEIGHTS_FILE)) return { files: [WEIGHTS_FILE], weightMap: null }
   if (names.includes(INDEX_FILE)) return readIndex(folder, names)
+  const others = names.filter((name) => name.endsWith('.safetensors') && name !== ADAPTER_WEIGHTS_FILE)
+  if (others.length === 1) return { files: others, weightMap: null }
+  if (others.length > 1) throw new ModelError(`${folder} holds ${others.length} safetensors files (${listNames(others)}) and no ${INDEX_FILE} that says which tensor is where; download that file too.`)
   if (names.includes(ADAPTER_CONFIG_FILE)) {
     throw new ModelError(`${folder} holds a PEFT adapter and no model; open its base model first, then add the adapter.`)
   }
@@ -53,6 +59,18 @@ export function locateWeights(folder: string): WeightLayout {
     )
   }
   throw new ModelError(`${folder} holds neither ${WEIGHTS_FILE} nor ${INDEX_FILE}; download the weights in safetensors form.`)
+}
+
+/** The files that make a folder this model, by name, with their sizes. @throws ModelError when one is no readable file of a person's own */
+export function modelFiles(folder: string): { name: string; bytes: number }[] {
+  const weights = locateWeights(folder)
+  const wanted = new Set<string>([CONFIG_FILE, GENERATION_FILE, ...TOKENIZER_FILES, ...weights.files])
+  if (weights.weightMap) wanted.add(INDEX_FILE)
+  return listFolder(folder).filter((name) => wanted.has(name)).map((name) => {
+    const { fd, bytes } = openFile(join(folder, name))
+    closeSync(fd)
+    return { name, bytes }
+  })
 }
 
 export function isPickle(name: string): boolean {

@@ -78,12 +78,12 @@ export function openSafetensors(path: string): Safetensors {
   return new Safetensors(path)
 }
 
-/** A tensor to be written; `data` may be made only when its turn comes, so that one at a time is in memory. */
+/** A tensor to be written; `data` may be made only when its turn comes, whole or piece by piece, so that no more is in memory. */
 export type TensorToWrite = {
   name: string
   dtype: Dtype
   shape: readonly number[]
-  data: TensorData | (() => TensorData)
+  data: TensorData | (() => TensorData | Iterable<TensorData>)
 }
 
 /**
@@ -101,13 +101,21 @@ export async function writeSafetensors(
 function* serialize(tensors: readonly TensorToWrite[], metadata: Readonly<Record<string, string>>): Generator<Uint8Array> {
   yield buildHeader(tensors, metadata)
   for (const { name, dtype, shape, data } of tensors) {
-    const elements = typeof data === 'function' ? data() : data
     const count = shape.reduce((product, size) => product * size, 1)
-    if (!(elements instanceof STORAGE[dtype]) || elements.length !== count) {
-      throw new Error(`safetensors: tensor ${name} is ${dtype} [${shape}], but got ${elements.constructor.name} of ${elements.length}`)
+    let written = 0
+    for (const elements of piecesOf(data)) {
+      written += elements.length
+      if (!(elements instanceof STORAGE[dtype]) || written > count) throw new Error(`safetensors: tensor ${name} is ${dtype} [${shape}], but got ${elements.constructor.name} up to element ${written}`)
+      yield bytesOf(elements)
     }
-    yield bytesOf(elements)
+    if (written !== count) throw new Error(`safetensors: tensor ${name} is ${dtype} [${shape}], but got ${written} elements`)
   }
+}
+
+/** The elements of a tensor to be written, in order. */
+export function piecesOf(data: TensorToWrite['data']): Iterable<TensorData> {
+  const made = typeof data === 'function' ? data() : data
+  return ArrayBuffer.isView(made) ? [made] : made
 }
 
 function readHeaderLength(fd: number, bytes: number, path: string): number {

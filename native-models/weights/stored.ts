@@ -1,10 +1,14 @@
 import { join } from 'node:path'
+import { sizeOf } from '../onnx/types.ts'
 import { parseConfig, type ModelConfig } from './config.ts'
 import { listNames, ModelError } from './error.ts'
 import { readJson, type JsonObject } from './files.ts'
 import { CONFIG_FILE, GENERATION_FILE, INDEX_FILE, listFolder, locateWeights } from './layout.ts'
 import { openSafetensors, type Safetensors } from './safetensors.ts'
 import { EMBEDDING, HEAD, type StoredTensor } from './tensors.ts'
+
+/** Numbers compared at a time. */
+const COMPARED_ELEMENTS = 2 ** 20
 
 /** The open weight files of a folder and all their tensors by stored name. */
 export type StoredWeights = {
@@ -53,16 +57,25 @@ export function closeFiles(files: ReadonlyMap<string, Safetensors>): void {
 
 /**
  * Of a tied model that stores embedding and head both: transformers' versions disagree on which one wins, so they must
- * hold the same bytes. @throws ModelError
+ * hold the same numbers. @throws ModelError
  */
 export function checkTiedHead(folder: string, { files, tensors }: StoredWeights): void {
-  const [embedding, head] = [EMBEDDING, HEAD].map((name) => {
-    const data = files.get(tensors.get(name)!.file)!.readTensor(name)
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-  })
-  if (embedding!.equals(head!)) return
+  const [embedding, head] = [EMBEDDING, HEAD].map((name) => ({ name, file: files.get(tensors.get(name)!.file)!, elements: sizeOf(tensors.get(name)!.shape) })) as [Whole, Whole]
+  const bytesAt = ({ name, file }: Whole, from: number, to: number): Uint8Array => new Uint8Array(file.readFloats(name, [from, to]).buffer)
+  let isSame = embedding.elements === head.elements
+  for (let from = 0; isSame && from < head.elements; from += COMPARED_ELEMENTS) {
+    const to = Math.min(head.elements, from + COMPARED_ELEMENTS)
+    isSame = Buffer.compare(bytesAt(embedding, from, to), bytesAt(head, from, to)) === 0
+  }
+  if (isSame) return
   throw new ModelError(
     `${folder}: config.json says that the head is the embedding, but ${HEAD} differs from ${EMBEDDING}; ` +
       'set "tie_word_embeddings" to false or remove one of them.',
   )
+}
+
+interface Whole {
+  readonly name: string
+  readonly file: Safetensors
+  readonly elements: number
 }

@@ -35,6 +35,15 @@ export const ModelCard = z.strictObject({
   /** Tokens the positions reach. */
   context: count.nullable(),
   missing: z.array(z.string()),
+  /** Of the files that make it this model. */
+  bytes: count.nullable(),
+  /** Tried on a few texts; null where it was not reached. 'none' = prompts go to the model as they are. */
+  tokenizer: z.enum(['ok', 'unusable']).nullable(),
+  template: z.enum(['ok', 'none', 'unusable']).nullable(),
+  /** Token ids that the tokenizer has. */
+  vocabulary: count.nullable(),
+  /** The PEFT adapter that was looked at on top of it; `targets` null = a pattern. */
+  adapter: z.strictObject({ name: z.string(), rank: count, alpha: z.number(), targets: z.array(z.string()).nullable(), modules: count, base: z.string().nullable() }).nullable(),
   /** Sentences that keep the folder from being used; empty when `supported`. */
   problems: z.array(z.string()),
   warnings: z.array(z.string()),
@@ -152,7 +161,16 @@ export const placeRequests = {
   'place/list': { params: z.strictObject({ folder: Handle }), result: PlaceListing },
   /** Opens the system's dialog where the host has one; null when the person cancelled. */
   'place/choose': { params: z.strictObject({ what: z.enum(['folder', 'file']), title: z.string().max(200) }), result: PlaceEntry.nullable() },
-  'model/inspect': { params: z.strictObject({ folder: Handle }), result: ModelCard },
+  /** Reads headers, and tries tokenizer and template where they can do no harm. `adapter`: a PEFT folder on top of it. */
+  'model/inspect': { params: z.strictObject({ folder: Handle, adapter: Handle.optional() }), result: ModelCard },
+  /**
+   * Copies a model into Creamery's own folder, checked and whole or not at all; with an adapter their merged weights, as F32.
+   * Answers at its end; one at a time. The same again after a stop or a crash goes on where it was.
+   */
+  'model/import': { params: z.strictObject({ folder: Handle, adapter: Handle.optional() }), result: z.strictObject({ folder: Handle, name: z.string(), bytes: count, sha256: z.string() }) },
+  /** How far that is, in bytes; null while none is under way. */
+  'model/importing': { params: nothing, result: z.strictObject({ done: count, total: count }).nullable() },
+  'model/stopImport': { params: nothing, result: nothing },
   /** Reads the whole file. Rejects when it cannot be read at all; a file of no known layout comes back with its columns and a `problem`. */
   'data/preview': { params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
   /** All rows that cannot be used, a page at a time from reject `from` (counted from 0). */
