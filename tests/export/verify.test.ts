@@ -1,26 +1,21 @@
 /** Every alteration of a bundle is found, hashes made anew or not, except of the fields that are declared raw; every hostile archive is refused in a sentence. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { z } from 'zod'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { writeBundle } from '../../main/export/formats/bundle.ts'
 import { rawFields, rawWithoutTexts } from '../../main/export/verify/raw-fields.ts'
-import { documents, kindNames, kinds } from '../../main/export/verify/rows.ts'
 import { verifyBundle } from '../../main/export/verify/verify.ts'
 import { activeIteration, pathTo } from '../../main/store/iterations.ts'
 import { openProject } from '../../main/store/project.ts'
 import { soleRun } from '../../main/pipeline/session.ts'
 import { creamery } from '../cli/run-cli.ts'
 import { temporaryFolder } from '../temporary.ts'
-import { differenceOf, type Parts, putTogether, takeApart } from './bundle-rows.ts'
+import { differenceOf, putTogether, schemas, takeApart, unnoticed, withRow } from './bundle-rows.ts'
 import { makeJudgedRun } from './judged-run.ts'
-import { mutationsOf } from './mutations.ts'
 
 const folder = temporaryFolder('verify')
 const [full, bare] = [join(folder, 'full.zip'), join(folder, 'bare.zip')]
 
-/** Files with their schemas, single values first. */
-const schemas: readonly (readonly [string, z.ZodType])[] = [...Object.entries(documents).map(([name, schema]) => [`${name}.json`, schema] as const), ...kindNames.map((name) => [`${name}.jsonl`, kinds[name].schema] as const)]
 const nameOf = (file: string): keyof typeof rawFields => file.replace(/\.jsonl?$/, '') as keyof typeof rawFields
 
 beforeAll(async () => {
@@ -32,26 +27,6 @@ beforeAll(async () => {
   project.close()
 }, 300_000)
 
-const withRow = (parts: Parts, file: string, at: number, ...rows: Record<string, unknown>[]): Parts => ({ ...parts, files: { ...parts.files, [file]: parts.files[file]!.toSpliced(at, 1, ...rows) } })
-
-/** Which fields were altered without a word, with an example each. */
-function unnoticed(parts: Parts, files: readonly string[], rowsOf: (rows: readonly Record<string, unknown>[]) => number[]): { passed: Map<string, string>; tried: number } {
-  const passed = new Map<string, string>()
-  let tried = 0
-  for (const [file, schema] of schemas) {
-    if (!files.includes(file)) continue
-    const rows = parts.files[file]!
-    for (const at of rowsOf(rows)) {
-      for (const { leaf, row, value } of mutationsOf(schema, rows[at]!, rows)) {
-        if (passed.has(`${file} ${leaf}`)) continue
-        tried++
-        if (differenceOf(withRow(parts, file, at, row)) === null) passed.set(`${file} ${leaf}`, JSON.stringify(value))
-      }
-    }
-  }
-  return { passed, tried }
-}
-
 /** The first, the last, and two between. */
 const some = (rows: readonly unknown[]): number[] => [...new Set([0, Math.floor(rows.length / 3), Math.floor((2 * rows.length) / 3), rows.length - 1])].filter((at) => at >= 0)
 
@@ -59,45 +34,45 @@ describe('alterations', () => {
   test('the untouched bundles verify, as files and as rows', async () => {
     for (const path of [full, bare]) {
       expect((await verifyBundle(path)).difference).toBeNull()
-      expect(differenceOf(takeApart(path))).toBeNull()
+      expect(await differenceOf(takeApart(path))).toBeNull()
     }
   })
 
-  test('of every field of every kind of row are found, except of those declared raw', () => {
+  test('of every field of every kind of row are found, except of those declared raw', async () => {
     const parts = takeApart(full)
     const empty = schemas.filter(([file]) => parts.files[file]!.length === 0).map(([file]) => file)
     expect(empty).toEqual(['outside-rewards.jsonl']) // of an oracle: below
-    const { passed, tried } = unnoticed(parts, schemas.map(([file]) => file), some)
+    const { passed, tried } = await unnoticed(parts, schemas.map(([file]) => file), some)
     const declared = new Set(schemas.flatMap(([file]) => (rawFields[nameOf(file)] ?? []).map((leaf) => `${file} ${leaf}`)))
     expect([...passed].filter(([field]) => !declared.has(field))).toEqual([])
     expect(tried).toBeGreaterThan(1500)
   }, 300_000)
 
-  test('of every row that people or gates made are found', () => {
+  test('of every row that people or gates made are found', async () => {
     const parts = takeApart(full)
     const files = ['sessions.jsonl', 'verdicts.jsonl', 'human-rankings.jsonl', 'gates.jsonl', 'reports.jsonl']
-    const { passed } = unnoticed(parts, files, (rows) => [...rows.keys()])
+    const { passed } = await unnoticed(parts, files, (rows) => [...rows.keys()])
     expect([...passed.keys()].filter((field) => !files.some((file) => (rawFields[nameOf(file)] ?? []).some((leaf) => field === `${file} ${leaf}`)))).toEqual([])
   }, 300_000)
 
-  test('without texts, the hashes of the texts are raw too, and nothing else', () => {
+  test('without texts, the hashes of the texts are raw too, and nothing else', async () => {
     const parts = takeApart(bare)
     const files = ['prompts.jsonl', 'responses.jsonl', 'verdicts.jsonl', 'answers.jsonl']
-    const { passed } = unnoticed(parts, files, some)
+    const { passed } = await unnoticed(parts, files, some)
     const declared = new Set(files.flatMap((file) => [...(rawFields[nameOf(file)] ?? []), ...(rawWithoutTexts[nameOf(file)] ?? [])].map((leaf) => `${file} ${leaf}`)))
     expect([...passed].filter(([field]) => !declared.has(field))).toEqual([])
     expect(readFileSync(bare).length).toBeLessThan(readFileSync(full).length)
     expect(JSON.stringify(parts.files)).not.toContain('Answer:')
   }, 300_000)
 
-  test('a row taken out or put in twice is found, whichever kind it is', () => {
+  test('a row taken out or put in twice is found, whichever kind it is', async () => {
     const parts = takeApart(full)
     for (const [file] of schemas) {
       const rows = parts.files[file]!
       if (rows.length === 0 || file.endsWith('.json')) continue
       for (const at of some(rows)) {
-        expect(differenceOf(withRow(parts, file, at)), `${file} without row ${at}`).not.toBeNull()
-        expect(differenceOf(withRow(parts, file, at, rows[at]!, rows[at]!)), `${file} with row ${at} twice`).toMatch(/twice/)
+        expect(await differenceOf(withRow(parts, file, at)), `${file} without row ${at}`).not.toBeNull()
+        expect(await differenceOf(withRow(parts, file, at, rows[at]!, rows[at]!)), `${file} with row ${at} twice`).toMatch(/twice/)
       }
     }
   }, 60_000)
@@ -122,6 +97,20 @@ describe('alterations', () => {
     expect(await altered('responses.jsonl', 2, { text: 'Another text.' })).toMatchObject({ file: 'responses.jsonl', field: 'textSha256' })
   })
 
+  test('numbers that would keep a reader busy are told at once', async () => {
+    const parts = takeApart(full)
+    const config = parts.files['run.json']![0]!['config'] as Record<string, Record<string, unknown>>
+    const withConfig = (change: Record<string, unknown>) => withRow(parts, 'run.json', 0, { ...parts.files['run.json']![0]!, config: { ...config, ...change } })
+    const began = performance.now()
+    for (const change of [{ dpo: { ...config['dpo'], epochs: 1e9 } }, { dpo: { ...config['dpo'], batchSize: 1e9 } }, { evaluation: { ...config['evaluation'], samples: 1e9 } }, { sampling: { ...config['sampling'], responses: 64 } }, { maxLength: 1e300 }]) {
+      expect(await differenceOf(withConfig(change)), JSON.stringify(change)).not.toBeNull()
+    }
+    const [session] = parts.files['sessions.jsonl']!
+    const many = Array.from({ length: 1001 }, (_, i) => ({ ...session!, id: `run1.i1.set0.audit${i + 10}` }))
+    expect(await differenceOf({ ...parts, files: { ...parts.files, 'sessions.jsonl': many } })).toMatch(/more than 1000 rows/)
+    expect(performance.now() - began).toBeLessThan(5000)
+  })
+
   test('a raw field passes only with all hashes made anew: this is what "not signed" means', async () => {
     const parts = takeApart(full)
     const path = join(folder, 'raw.zip')
@@ -131,6 +120,19 @@ describe('alterations', () => {
     putTogether(altered, path, { rehashed: false })
     expect((await verifyBundle(path)).difference).toMatchObject({ file: 'manifest.json', row: 'models.jsonl', field: 'sha256' })
   })
+})
+
+test('docs/evidence.md lists the raw fields as the code does, and all of them are fields', () => {
+  const [, withTexts = '', without = ''] = readFileSync(new URL('../../docs/evidence.md', import.meta.url), 'utf8').split(/## Raw inputs, not derivable|In a bundle without texts also:/)
+  const listed = (text: string) => Object.fromEntries([...text.matchAll(/^\| `([\w-]+)\.jsonl?` \| ((?:`[^`]+` ?)+) \|/gm)].map(([, file, fields]) => [file, fields!.match(/[^` ]+/g)]))
+  expect(listed(withTexts)).toEqual(rawFields)
+  expect(listed(without)).toEqual(rawWithoutTexts)
+  const { files } = takeApart(full)
+  for (const [file, fields] of Object.entries({ ...rawFields, ...rawWithoutTexts })) {
+    if (file === 'run' || file === 'iterations' || file === 'outside-rewards') continue // settings that this run leaves out
+    const text = JSON.stringify(files[`${file}.${file === 'environment' ? 'json' : 'jsonl'}`])
+    for (const field of fields) expect(text, `${file} ${field}`).toContain(`"${field.replace(/^(metrics|sampling)\./, '')}"`)
+  }
 })
 
 test('the command says what holds, what does not, and that nothing is signed', async () => {

@@ -1,6 +1,5 @@
 /** Writes a bundle: rows pass from where they come into the archive and, texts aside, into evidence; equal rows give equal bytes. */
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { Zip, ZipDeflate } from 'fflate'
@@ -28,6 +27,8 @@ export function createArchive(path: string): Archive {
   const hash = createHash('sha256')
   const files: Manifest['files'] = []
   let [bytes, failure] = [0, null as Error | null]
+  let wake = (): void => {}
+  for (const event of ['drain', 'close'] as const) out.on(event, () => wake())
   out.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code === 'ENOSPC' ? new AppError('disk-full', `The disk is full: ${path} could not be written. Free some room and export again.`, error) : new AppError('bad-arguments', `${path} cannot be written (${error.code}); choose another place.`, error)
   })
@@ -40,7 +41,7 @@ export function createArchive(path: string): Archive {
 
   const settle = async (): Promise<void> => {
     await setImmediate() // whoever answers others too need not stop for this
-    if (!failure && out.writableNeedDrain) await Promise.race([once(out, 'drain'), once(out, 'error').catch(() => {})])
+    if (!failure && out.writableNeedDrain) await new Promise<void>((resolve) => (wake = resolve))
     if (bytes > MOST_BYTES) failure = new AppError('bad-data', 'The bundle is larger than 4 GB, which a plain zip cannot hold; leave the texts out.')
     if (failure) throw failure
   }
@@ -74,7 +75,7 @@ export function createArchive(path: string): Archive {
       await add('manifest.json', [{ format: evidenceFormat, version: evidenceVersion, ...head, files }], false)
       zip.end()
       out.end()
-      if (!out.closed) await Promise.race([once(out, 'close'), once(out, 'error').catch(() => {})])
+      if (!out.closed) await new Promise<void>((resolve) => (wake = resolve)) // an error closes it too
       if (failure) throw failure
       return { bytes, sha256: hash.digest('hex') }
     },

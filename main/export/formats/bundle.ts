@@ -8,8 +8,8 @@ import type { Database } from '../../store/database.ts'
 import { type Iteration, iterationOf } from '../../store/iterations.ts'
 import { databaseName } from '../../store/project.ts'
 import type { Run } from '../../store/runs.ts'
-import { checkEvidence, differenceIn, recompute } from '../verify/check.ts'
-import { addRow, describeDifference, type Difference, emptyEvidence, type Evidence } from '../verify/evidence.ts'
+import { checkResults, differenceIn, recompute, type Recomputed } from '../verify/check.ts'
+import { addRow, describeDifference, Differs, type Difference, emptyEvidence, type Evidence } from '../verify/evidence.ts'
 import { kindNames, type KindName, type RowOf } from '../verify/rows.ts'
 import { heldFor, type Paired, reportSessions } from '../verify/sessions.ts'
 import { takeTexts } from '../verify/texts.ts'
@@ -47,13 +47,14 @@ export async function writeBundle(db: Database, run: Run, iterations: readonly I
     await archive.add('run.json', [head])
     await archive.add('environment.json', [environment])
 
-    let paired: Paired[] = []
+    let recomputed: Recomputed = { iterations: [], paired: [] }
     for (const [i, name] of kindNames.entries()) {
-      if (name === 'sessions') refuse(differenceIn(() => void (paired = recompute(evidence).paired)))
-      await archive.add(`${name}.jsonl`, gathered(evidence, name, name === 'reports' ? reportSessions(evidence, paired) : name === 'sessions' ? held(paired, rowsOf.sessions(way)) : rowsOf[name](way), signal))
+      if (name === 'sessions') refuse(await differenceIn(async () => void (recomputed = await recompute(evidence))))
+      const rows = name === 'reports' ? reportSessions(evidence, recomputed.paired) : name === 'sessions' ? held(recomputed.paired, rowsOf.sessions(way)) : rowsOf[name](way)
+      await archive.add(`${name}.jsonl`, gathered(evidence, name, rows, signal))
       progress?.(i + 1, kindNames.length)
     }
-    refuse(checkEvidence(evidence))
+    refuse(await differenceIn(() => checkResults(evidence, recomputed)))
     return { path, ...(await archive.finish({ creamery, texts, model })) }
   } catch (error) {
     archive.abandon()
@@ -69,7 +70,12 @@ function* held(paired: readonly Paired[], sessions: Iterable<RowOf<'sessions'>>)
 function* gathered<Name extends KindName>(evidence: Evidence, name: Name, rows: Iterable<RowOf<Name>>, signal: AbortSignal | undefined): Generator<RowOf<Name>> {
   for (const row of rows) {
     if (signal?.aborted) throw new AppError('cancelled', 'Stopped on request.')
-    refuse(differenceIn(() => addRow(evidence, name, takeTexts(evidence, name, row))))
+    try {
+      addRow(evidence, name, takeTexts(evidence, name, row))
+    } catch (error) {
+      refuse(error instanceof Differs ? error.difference : null)
+      throw error
+    }
     yield row
   }
 }

@@ -1,6 +1,6 @@
 /** All that follows in a bundle, from causes to effects. */
 import { AppError } from '../../../preload/contract/errors.ts'
-import { Differs, type Difference, type Evidence } from './evidence.ts'
+import { Differs, type Difference, type Evidence, type Settled } from './evidence.ts'
 import { checkLabels } from './labels.ts'
 import { checkLineage } from './lineage.ts'
 import { checkPairs } from './pairs.ts'
@@ -9,31 +9,37 @@ import { checkEvaluations, checkTraining } from './results.ts'
 import { checkSamples } from './samples.ts'
 import { checkSessions, type Paired } from './sessions.ts'
 
-/** The first difference; null where every figure is what the raw rows make it. */
-export function checkEvidence(evidence: Evidence): Difference | null {
-  return differenceIn(() => {
-    const { creamery, environment } = evidence
-    if (environment.creamery !== creamery) throw new Differs({ file: 'environment.json', row: null, field: 'creamery', stored: JSON.stringify(environment.creamery), recomputed: JSON.stringify(creamery) })
-    const { iterations, paired } = recompute(evidence)
-    checkSessions(evidence, paired)
-    const labels = checkLabels(evidence, paired)
-    checkTraining(evidence, iterations, labels)
-    checkEvaluations(evidence, iterations)
-  })
+/** What the raw rows make, up to the pairs of every ranking set. */
+export interface Recomputed {
+  readonly iterations: readonly Settled[]
+  readonly paired: readonly Paired[]
 }
 
-/** Up to the pairs of every ranking set. @throws Differs */
-export function recompute(evidence: Evidence): { iterations: ReturnType<typeof checkLineage>; paired: Paired[] } {
+/** The first difference; null where every figure is what the raw rows make it. */
+export const checkEvidence = (evidence: Evidence): Promise<Difference | null> => differenceIn(async () => checkResults(evidence, await recompute(evidence)))
+
+/** From M0 to the pairs. @throws Differs */
+export async function recompute(evidence: Evidence): Promise<Recomputed> {
+  const { creamery, environment } = evidence
+  if (environment.creamery !== creamery) throw new Differs({ file: 'environment.json', row: null, field: 'creamery', stored: JSON.stringify(environment.creamery), recomputed: JSON.stringify(creamery) })
   const iterations = checkLineage(evidence)
-  const ranked = checkRankings(evidence, iterations, checkSamples(evidence, iterations))
-  const pairs = checkPairs(evidence, ranked)
+  const ranked = await checkRankings(evidence, iterations, await checkSamples(evidence, iterations))
+  const pairs = await checkPairs(evidence, ranked)
   return { iterations, paired: ranked.map((one) => ({ ...one, pairs: pairs.get(one.set.id)! })) }
 }
 
+/** What people, gates, training and evaluation made of them. @throws Differs */
+export async function checkResults(evidence: Evidence, { iterations, paired }: Recomputed): Promise<void> {
+  checkSessions(evidence, paired)
+  const labels = await checkLabels(evidence, paired)
+  checkTraining(evidence, iterations, labels)
+  checkEvaluations(evidence, iterations)
+}
+
 /** The method's own refusals (labels that would reverse, a verdict on no showing) are differences too: what was carried out once went through. */
-export function differenceIn(work: () => void): Difference | null {
+export async function differenceIn(work: () => Promise<void> | void): Promise<Difference | null> {
   try {
-    work()
+    await work()
     return null
   } catch (error) {
     if (error instanceof Differs) return error.difference

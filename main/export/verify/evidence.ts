@@ -16,11 +16,12 @@ export type EvidenceHead = Omit<Evidence, 'rows'>
 
 export const emptyEvidence = (head: EvidenceHead): Evidence => ({ ...head, rows: Object.fromEntries(kindNames.map((name) => [name, new Map()])) as unknown as Evidence['rows'] })
 
-/** @throws AppError 'bad-data' on a second row of the same name */
+/** @throws AppError 'bad-data' on a second row of the same name, or on more than there can be */
 export function addRow<Name extends KindName>({ rows }: Evidence, name: Name, row: RowOf<Name>): void {
   const key = keyOf(name, row)
   const held = rows[name] as Map<string, RowOf<Name>>
   if (held.has(key)) throw new AppError('bad-data', `${name}.jsonl holds the row ${key} twice; no bundle that Creamery wrote does.`)
+  if (held.size >= kinds[name].most) throw new AppError('bad-data', `${name}.jsonl holds more than ${kinds[name].most} rows; no run comes near that.`)
   held.set(key, row)
 }
 

@@ -3,14 +3,16 @@ import { applyVerdicts, type Bounds, type PersonVerdict } from '../../cream/verd
 import { type Evidence, expectRow, expectSame, refuseRow } from './evidence.ts'
 import type { RowOf } from './rows.ts'
 import { type Paired, standing } from './sessions.ts'
+import { inTurns } from './turns.ts'
 
 type Gate = RowOf<'gates'>
 type Label = RowOf<'labels'>
 
 /** @returns the labels that each iteration is trained on, by iteration id; none for one without a decision @throws Differs */
-export function checkLabels(evidence: Evidence, paired: readonly Paired[]): Map<string, readonly Label[]> {
+export async function checkLabels(evidence: Evidence, paired: readonly Paired[]): Promise<Map<string, readonly Label[]>> {
   const { rows } = evidence
   const byIteration = new Map(paired.map((one) => [one.iteration.id, one]))
+  const stored = Map.groupBy(rows.labels.values(), ({ gateId }) => gateId)
   const counts = new Map<string, number>()
   const trained = new Map<string, readonly Label[]>()
   for (const gate of rows.gates.values()) {
@@ -19,8 +21,8 @@ export function checkLabels(evidence: Evidence, paired: readonly Paired[]): Map<
     checkGate(evidence, gate, one, counts)
     const labels = gate.choice === 'resample' ? [] : labelsOf(evidence, gate, one)
     const known = new Map(labels.map((label) => [`${gate.id} ${label.promptId}`, label]))
-    for (const [key, row] of known) expectRow(evidence, 'labels', key, row)
-    for (const [key, { gateId }] of rows.labels) if (gateId === gate.id && !known.has(key)) expectRow(evidence, 'labels', key, undefined)
+    for await (const [key, row] of inTurns(known)) expectRow(evidence, 'labels', key, row)
+    for (const { promptId } of stored.get(gate.id) ?? []) if (!known.has(`${gate.id} ${promptId}`)) expectRow(evidence, 'labels', `${gate.id} ${promptId}`, undefined)
     trained.set(gate.iterationId, labels.filter(({ source }) => source !== 'dropped'))
   }
   for (const [key, { gateId }] of rows.labels) if (!rows.gates.has(gateId)) expectRow(evidence, 'labels', key, undefined)

@@ -4,21 +4,23 @@ import { choosePair } from '../../cream/pairs.ts'
 import { type Evidence, expectRow, expectSame, type Settled } from './evidence.ts'
 import type { Judged, Ranked } from './rankings.ts'
 import type { RowOf } from './rows.ts'
+import { inTurns } from './turns.ts'
 
 /** A set's pairs by prompt; null before they are chosen. */
 export type Pairs = ReadonlyMap<string, RowOf<'pairs'>> | null
 
 /** @returns by set id @throws Differs */
-export function checkPairs(evidence: Evidence, ranked: readonly Ranked[]): Map<string, Pairs> {
+export async function checkPairs(evidence: Evidence, ranked: readonly Ranked[]): Promise<Map<string, Pairs>> {
   checkOutsideRewards(evidence, ranked)
-  const chosen = new Map(ranked.map((one) => [one.set.id, pairsOf(evidence, one)]))
+  const chosen = new Map<string, Pairs>()
+  for (const one of ranked) chosen.set(one.set.id, await pairsOf(evidence, one))
   for (const name of ['pairs', 'skips'] as const) {
     for (const [key, { setId, promptId }] of evidence.rows[name]) if (!chosen.get(setId) || !evidence.rows.prompts.has(promptId)) expectRow(evidence, name, key, undefined)
   }
   return chosen
 }
 
-function pairsOf(evidence: Evidence, { iteration, set: { id: setId, rewardTolerance }, judged }: Ranked): Pairs {
+async function pairsOf(evidence: Evidence, { iteration, set: { id: setId, rewardTolerance }, judged }: Ranked): Promise<Pairs> {
   const { rows } = evidence
   const { method, consistency, fixedConsistency, pairs: { chooseTruncated } } = iteration.config
   const isMade = [...rows.pairs.values(), ...rows.skips.values()].some((row) => row.setId === setId)
@@ -29,7 +31,7 @@ function pairsOf(evidence: Evidence, { iteration, set: { id: setId, rewardTolera
   const noneEnded = prompts.every(({ responses }) => responses.every(({ finishReason }) => finishReason === 'length'))
   const options = { tolerance: method === 'oracle' ? 0 : rewardTolerance, chooseTruncated: chooseTruncated || noneEnded }
   const pairs = new Map<string, RowOf<'pairs'>>()
-  for (const { id: promptId, share, skipReason } of rows.prompts.values()) {
+  for await (const { id: promptId, share, skipReason } of inTurns(rows.prompts.values())) {
     const one = judged.get(promptId)
     if (!one && (skipReason === null || share !== shareOf(evidence, iteration))) continue
     const outcome = one ? outcomeOf(evidence, one, method === 'oracle', consistencies.get(promptId) ?? null, options) : ({ reason: 'prompt-too-long' } as const)

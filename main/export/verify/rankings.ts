@@ -8,6 +8,7 @@ import { rankingSetId } from '../../store/ids.ts'
 import { type Evidence, expectRow, expectSame, refuseRow, type Settled } from './evidence.ts'
 import type { RowOf } from './rows.ts'
 import type { Samples } from './samples.ts'
+import { inTurns } from './turns.ts'
 
 /** One prompt's distinct responses as both judges value them; all lists are aligned. */
 export interface Judged {
@@ -30,8 +31,9 @@ export interface Ranked {
 }
 
 /** @throws Differs */
-export function checkRankings(evidence: Evidence, iterations: readonly Settled[], samples: ReadonlyMap<string, Samples>): Ranked[] {
-  const ranked = iterations.flatMap((iteration) => (iteration.setId === null ? [] : [rank(evidence, iteration, samples.get(iteration.id)!)]))
+export async function checkRankings(evidence: Evidence, iterations: readonly Settled[], samples: ReadonlyMap<string, Samples>): Promise<Ranked[]> {
+  const ranked: Ranked[] = []
+  for (const iteration of iterations) if (iteration.setId !== null) ranked.push(await rank(evidence, iteration, samples.get(iteration.id)!))
   const sets = new Map(ranked.map(({ set, judged }) => [set.id, judged]))
   for (const { id } of evidence.rows['ranking-sets'].values()) if (!sets.has(id)) expectRow(evidence, 'ranking-sets', id, undefined)
   for (const [key, { setId, promptId }] of evidence.rows.rankings) if (!sets.get(setId)?.has(promptId)) expectRow(evidence, 'rankings', key, undefined)
@@ -39,14 +41,14 @@ export function checkRankings(evidence: Evidence, iterations: readonly Settled[]
   return ranked
 }
 
-function rank(evidence: Evidence, iteration: Settled, samples: Samples): Ranked {
+async function rank(evidence: Evidence, iteration: Settled, samples: Samples): Promise<Ranked> {
   const set = evidence.rows['ranking-sets'].get(iteration.setId!)
   if (!set || iteration.t === 0) refuseRow('iterations', iteration.id, 'setId', iteration.setId, 'no ranking set of the bundle')
   const { statistic, currentTolerance: tolCurrent, previousTolerance: tolPrevious } = set
   checkRule(set, iteration)
   const judged = new Map<string, Judged>()
   const [consistencies, chances] = [[] as (number | null)[], [] as ReturnType<typeof chanceOf>[]]
-  for (const [promptId, responses] of samples) {
+  for await (const [promptId, responses] of inTurns(samples)) {
     const distinct = distinctResponses(responses.map((response) => ({ ...response, text: response.textSha256 }))) // equal hashes are equal texts
     const scored = distinct.map(({ response: { id } }) => {
       const under = (modelId: string) => evidence.rows.scores.get(`${id} ${modelId}`)!

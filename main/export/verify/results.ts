@@ -34,12 +34,13 @@ function checkTuning(iteration: Settled, steps: readonly Step[]): void {
 
 function checkRound(evidence: Evidence, iteration: Settled, steps: readonly Step[], labels: readonly Label[]): void {
   const { id, config: { dpo }, producedModelId } = iteration
-  const batches = batchesOf(evidence, iteration, labels)
+  const planned = Math.ceil(Math.ceil(labels.length / dpo.batchSize) * dpo.epochs)
   checkOrder(id, 'train', steps)
-  if (producedModelId === null ? steps.length > batches.length : steps.length !== batches.length) {
-    refuseRow('training-steps', `${id} train ${Math.min(batches.length, steps.length) + 1}`, 'step', `${steps.length} steps`, `${batches.length} steps for ${labels.length} labels`)
+  if (producedModelId === null ? steps.length > planned : steps.length !== planned) {
+    refuseRow('training-steps', `${id} train ${Math.min(planned, steps.length) + 1}`, 'step', `${steps.length} steps`, `${planned} steps for ${labels.length} labels`)
   }
-  checkRates(dpo, steps, batches.length)
+  checkRates(dpo, steps, planned)
+  const batches = batchesOf(evidence, iteration, labels, steps.length)
   steps.forEach(({ step, metrics, tokens }, i) => checkStep(evidence, iteration, `${id} train ${step}`, { metrics, tokens }, batches[i]!, steps.slice(0, i).every(({ metrics: { learning_rate: rate } }) => rate === 0)))
 }
 
@@ -72,13 +73,12 @@ function checkRates({ learningRate, schedule, warmupRatio }: Optimisation, steps
   steps.forEach(({ iterationId: id, stage, step, metrics }, i) => expectNear('training-steps', `${id} ${stage} ${step}`, 'metrics.learning_rate', metrics['learning_rate'], learningRate * scheduleFactor(schedule, i, warmup, total), ROUNDING * learningRate))
 }
 
-/** The labels of every step: each epoch is a permutation of its own, the same in every branch. */
-function batchesOf({ run }: Evidence, { t, config: { dpo: { batchSize, epochs } } }: Settled, labels: readonly Label[]): Label[][] {
+/** The labels of the first steps: each epoch is a permutation of its own, the same in every branch. */
+function batchesOf({ run }: Evidence, { t, config: { dpo: { batchSize } } }: Settled, labels: readonly Label[], steps: number): Label[][] {
   const stage = hashText(stageId(iterationId(run.id, t), 'train'))
   const perEpoch = Math.ceil(labels.length / batchSize)
-  return Array.from({ length: Math.ceil(epochs) }, (_, epoch) => permutation(labels.length, run.seed, stage, epoch).map((i) => labels[i]!))
-    .flatMap((order) => Array.from({ length: perEpoch }, (_, step) => order.slice(step * batchSize, (step + 1) * batchSize)))
-    .slice(0, Math.ceil(perEpoch * epochs))
+  const orders = Array.from({ length: Math.ceil(steps / Math.max(1, perEpoch)) }, (_, epoch) => permutation(labels.length, run.seed, stage, epoch).map((i) => labels[i]!))
+  return Array.from({ length: steps }, (_, step) => orders[Math.floor(step / perEpoch)]!.slice((step % perEpoch) * batchSize, ((step % perEpoch) + 1) * batchSize))
 }
 
 /** @throws Differs */

@@ -10,8 +10,8 @@ const number = z.number()
 const share = z.number().min(0).max(1)
 const moment = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 const measure = z.enum(['log-ratio', 'mean-logps'])
-/** Left out of bundles without texts; its hash is there all the same. */
-const text = z.string().optional()
+/** Left out of bundles without texts; its hash is there all the same. Longer than any response, shorter than what would keep a judge of answers busy. */
+const text = z.string().max(2 ** 20).optional()
 const side = z.enum(['a', 'b'])
 const settings = z.record(z.string(), z.unknown())
 
@@ -95,30 +95,32 @@ interface Kind<Row> {
   readonly schema: z.ZodType<Row>
   /** What names a row, unique within its file. */
   readonly key: (row: Row) => string
+  /** Rows of kinds that are few in any run, and each of which costs a walk through others. */
+  readonly most: number
 }
-const kind = <Row>(schema: z.ZodType<Row>, key: (row: Row) => string): Kind<Row> => ({ schema, key })
+const kind = <Row>(schema: z.ZodType<Row>, key: (row: Row) => string, most = Infinity): Kind<Row> => ({ schema, key, most })
 
 /** By file name without ".jsonl", in the order they stand in the archive: causes before effects. */
 export const kinds = {
-  models: kind(Model, (row) => row.id),
-  iterations: kind(Iteration, (row) => row.id),
+  models: kind(Model, (row) => row.id, 1000),
+  iterations: kind(Iteration, (row) => row.id, 1000),
   prompts: kind(Prompt, (row) => row.id),
   responses: kind(Response, (row) => row.id),
   scores: kind(Score, (row) => `${row.responseId} ${row.modelId}`),
   'outside-rewards': kind(OutsideReward, (row) => row.responseId),
-  'ranking-sets': kind(RankingSet, (row) => row.id),
+  'ranking-sets': kind(RankingSet, (row) => row.id, 1000),
   rankings: kind(Ranking, (row) => `${row.setId} ${row.promptId} ${row.judge}`),
   consistencies: kind(Consistency, (row) => `${row.setId} ${row.promptId}`),
   pairs: kind(Pair, (row) => `${row.setId} ${row.promptId}`),
   skips: kind(Skip, (row) => `${row.setId} ${row.promptId}`),
-  sessions: kind(Session, (row) => row.id),
-  verdicts: kind(Verdict, (row) => String(row.id)),
-  'human-rankings': kind(HumanRanking, (row) => String(row.id)),
+  sessions: kind(Session, (row) => row.id, 1000),
+  verdicts: kind(Verdict, (row) => String(row.id), 100_000),
+  'human-rankings': kind(HumanRanking, (row) => String(row.id), 100_000),
   reports: kind(Report, (row) => row.sessionId),
-  gates: kind(Gate, (row) => row.id),
+  gates: kind(Gate, (row) => row.id, 1000),
   labels: kind(Label, (row) => `${row.gateId} ${row.promptId}`),
   'training-steps': kind(TrainingStep, (row) => `${row.iterationId} ${row.stage} ${row.step}`),
-  evaluations: kind(Evaluation, (row) => row.id),
+  evaluations: kind(Evaluation, (row) => row.id, 10_000),
   answers: kind(Answer, (row) => `${row.evaluationId} ${row.itemId} ${row.sample}`),
 } as const
 

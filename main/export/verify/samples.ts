@@ -3,6 +3,7 @@ import { hashText, permutation } from '../../../native-models/random.ts'
 import { promptId, responseId } from '../../store/ids.ts'
 import { type Evidence, expectRow, expectSame, refuseRow, type Settled } from './evidence.ts'
 import type { RowOf } from './rows.ts'
+import { inTurns } from './turns.ts'
 
 type Response = RowOf<'responses'>
 
@@ -10,15 +11,15 @@ type Response = RowOf<'responses'>
 export type Samples = ReadonlyMap<string, readonly Response[]>
 
 /** @returns the samples of every iteration that has a ranking set, by iteration id @throws Differs */
-export function checkSamples(evidence: Evidence, iterations: readonly Settled[]): Map<string, Samples> {
+export async function checkSamples(evidence: Evidence, iterations: readonly Settled[]): Promise<Map<string, Samples>> {
   checkPrompts(evidence, iterations)
   const known = new Map(iterations.flatMap((iteration) => (iteration.t === 0 ? [] : [[iteration.samplesId, iteration] as const])))
-  for (const response of evidence.rows.responses.values()) checkResponse(evidence, response, known.get(response.iterationId))
+  for await (const response of inTurns(evidence.rows.responses.values())) checkResponse(evidence, response, known.get(response.iterationId))
   const byIteration = Map.groupBy(evidence.rows.responses.values(), ({ iterationId }) => iterationId)
   const scored = new Set<string>()
   const samples = new Map(iterations.flatMap((iteration) => (iteration.setId === null ? [] : [[iteration.id, gather(evidence, iteration, byIteration.get(iteration.samplesId) ?? [])] as const])))
-  for (const iteration of iterations) for (const response of byIteration.get(iteration.samplesId) ?? []) if (iteration.t > 0) checkScores(evidence, iteration, response, scored)
-  for (const [key, { responseId: id }] of evidence.rows.scores) if (!scored.has(key)) refuseRow('scores', key, 'modelId', id, 'no score that an iteration needs')
+  for (const iteration of iterations) for await (const response of inTurns(byIteration.get(iteration.samplesId) ?? [])) if (iteration.t > 0) checkScores(evidence, iteration, response, scored)
+  for await (const [key, { responseId: id }] of inTurns(evidence.rows.scores)) if (!scored.has(key)) refuseRow('scores', key, 'modelId', id, 'no score that an iteration needs')
   return samples
 }
 

@@ -21,7 +21,7 @@ export async function verifyBundle(path: string, options: ReadOptions = {}): Pro
   const { evidence, manifest, difference, unlike } = await readBundle(path, options)
   return {
     // A row apart says more than a file's hash apart, so the rows come first.
-    difference: difference ?? checkEvidence(evidence) ?? unlike,
+    difference: difference ?? (await checkEvidence(evidence)) ?? unlike,
     creamery: manifest.creamery, run: evidence.run.id, model: manifest.model, texts: manifest.texts, signed: false,
     rows: Object.fromEntries(kindNames.map((name) => [name, evidence.rows[name].size])),
   }
