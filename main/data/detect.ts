@@ -51,7 +51,7 @@ export interface Detected<Draft> {
 
 /** The layout of these columns, else the one that fits most of the first rows, else one made of columns whose names say what they are. */
 export function detectLayout<Use extends DataUse>(use: Use, head: readonly unknown[], roles?: ColumnRoles): Detected<Drafts[Use]> {
-  const columns = [...new Set(head.filter(isFields).flatMap((row) => Object.keys(row)))].slice(0, 100)
+  const columns = [...new Set(head.filter(isFields).flatMap((row) => Object.keys(row)))].filter((name) => name.length <= 1000).slice(0, 100)
   if (roles !== undefined) return { layout: byColumns(use, roles), columns, fault: '' }
   const counted = layouts[use].map((layout) => ({ layout, fitting: head.filter((row) => layout.fits(row)).length }))
   const best = counted.reduce((a, b) => (b.fitting > a.fitting ? b : a))
