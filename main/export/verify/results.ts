@@ -2,6 +2,7 @@
 import { hashText, permutation } from '../../../native-models/random.ts'
 import { scheduleFactor, warmupStepsOf } from '../../../native-models/training/schedule.ts'
 import type { Optimisation } from '../../../preload/contract/config.ts'
+import type { Device } from '../../../preload/contract/domain.ts'
 import { binaryEntropy } from '../../cream/loss.ts'
 import { evaluationId, iterationId, stageId } from '../../store/ids.ts'
 import { type Evidence, expectNear, expectRow, expectSame, refuseRow, type Settled } from './evidence.ts'
@@ -12,8 +13,8 @@ type Step = RowOf<'training-steps'>
 
 /** Rounding of float64 sums and of another machine's exp and log. */
 const ROUNDING = 1e-9
-/** The graph computes in float32, in batches of another shape than the scores'. */
-const FLOAT32 = 1e-4
+/** The graph computes in float32, in batches of another shape than the scores'; a graphics device may hold weights in halves. */
+const toleranceOn = (device: Device): number => (device === 'cpu' ? 1e-4 : 2e-3)
 
 /** @throws Differs */
 export function checkTraining(evidence: Evidence, iterations: readonly Settled[], labels: ReadonlyMap<string, readonly Label[]>): void {
@@ -45,21 +46,22 @@ function checkRound(evidence: Evidence, iteration: Settled, steps: readonly Step
 }
 
 /** TRL's keys against the labels of the step's batch and the scores of θ_t, the frozen reference. */
-function checkStep(evidence: Evidence, { policyModelId, config: { dpo: { beta } } }: Settled, key: string, { metrics, tokens }: Pick<Step, 'metrics' | 'tokens'>, batch: readonly Label[], isUntouched: boolean): void {
+function checkStep(evidence: Evidence, { policyModelId, config: { device, dpo: { beta } } }: Settled, key: string, { metrics, tokens }: Pick<Step, 'metrics' | 'tokens'>, batch: readonly Label[], isUntouched: boolean): void {
   const { rows } = evidence
+  const tolerance = toleranceOn(device)
   const mean = (of: (label: Label) => number): number => batch.reduce((sum, label) => sum + of(label), 0) / batch.length
-  const near = (field: string, recomputed: number, tolerance: number): void => expectNear('training-steps', key, `metrics.${field}`, metrics[field], recomputed, tolerance)
+  const near = (field: string, recomputed: number, within: number): void => expectNear('training-steps', key, `metrics.${field}`, metrics[field], recomputed, within)
   expectSame('training-steps', key, tokens, batch.reduce((sum, { chosenId, rejectedId }) => sum + rows.responses.get(chosenId)!.tokens + rows.responses.get(rejectedId)!.tokens, 0), 'tokens')
   near('loss_floor', mean(({ consistency }) => binaryEntropy(consistency!)), ROUNDING)
   const { 'rewards/chosen': chosen = NaN, 'rewards/rejected': rejected = NaN, 'rewards/accuracies': accuracy = NaN, loss = NaN, grad_norm: norm = NaN, loss_floor: floor = NaN } = metrics
   near('rewards/margins', chosen - rejected, ROUNDING * Math.max(Math.abs(chosen), Math.abs(rejected)) + 1e-12)
   for (const [side, reward] of [['chosen', chosen], ['rejected', rejected]] as const) {
-    if (isUntouched) near(`rewards/${side}`, 0, FLOAT32 * beta) // nothing was moved yet
+    if (isUntouched) near(`rewards/${side}`, 0, tolerance * beta) // nothing was moved yet
     const reference = mean((label) => rows.scores.get(`${side === 'chosen' ? label.chosenId : label.rejectedId} ${policyModelId}`)!.logps)
-    near(`logps/${side}`, reference + reward / beta, FLOAT32 * Math.max(1, Math.abs(reference)))
+    near(`logps/${side}`, reference + reward / beta, tolerance * Math.max(1, Math.abs(reference)))
   }
-  if (isUntouched) near('loss', Math.LN2, FLOAT32)
-  if (!(loss >= floor - FLOAT32)) refuseRow('training-steps', key, 'metrics.loss', metrics['loss'], `at least its floor ${floor}`)
+  if (isUntouched) near('loss', Math.LN2, tolerance)
+  if (!(loss >= floor - tolerance)) refuseRow('training-steps', key, 'metrics.loss', metrics['loss'], `at least its floor ${floor}`)
   if (!(norm >= 0)) refuseRow('training-steps', key, 'metrics.grad_norm', metrics['grad_norm'], 'no negative length')
   near('rewards/accuracies', Math.min(batch.length, Math.max(0, Math.round(accuracy * batch.length))) / batch.length, ROUNDING)
 }
