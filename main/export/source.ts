@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Adapter, readAdapter } from '../../native-models/weights/adapter.ts'
-import { checkFinite, closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
+import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { GENERATION_FILE, TOKENIZER_FILES } from '../../native-models/weights/layout.ts'
+import { readMerged } from '../../native-models/weights/merge.ts'
 import { type ExpectedTensor, expectedTensors } from '../../native-models/weights/tensors.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
@@ -75,6 +76,9 @@ export interface ExportSource {
   close(): void
 }
 
+/** Elements to read at a time, 8 MB of F32: main answers others in between. */
+export const BLOCK_ELEMENTS = 2 ** 21
+
 /** Reads headers and the adapter. Close it when done. @throws AppError 'bad-model' */
 export function openSource({ project, run, model, ref, lineage }: Pick<ExportSource, 'project' | 'run' | 'model' | 'ref' | 'lineage'>): ExportSource {
   return explained(() => {
@@ -84,16 +88,7 @@ export function openSource({ project, run, model, ref, lineage }: Pick<ExportSou
       const adapter = ref.adapter === null ? null : readAdapter(ref.adapter, config)
       const tensors = expectedTensors(config)
       const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
-      const readRows: ExportSource['readRows'] = (name, from, to) => explained(() => {
-        const { file: place, storedAs, shape, firstRow = 0 } = checkpoint.tensors.get(name)!
-        const file = checkpoint.files.get(place)!
-        const width = shape.slice(1).reduce((product, size) => product * size, 1)
-        const values = file.readFloats(storedAs, [(firstRow + from) * width, (firstRow + to) * width])
-        checkFinite(values, name, file.path)
-        const factors = adapter?.modules.get(name.replace(/\.weight$/, ''))
-        if (factors) addProduct(values, factors.b, factors.a, { from, to, width, rank: adapter!.config.rank, scale: adapter!.config.alpha / adapter!.config.rank })
-        return values
-      })
+      const readRows: ExportSource['readRows'] = (name, from, to) => explained(() => readMerged(checkpoint, adapter, name, [from, to]))
       return {
         project, run, model, ref, lineage, config, configJson, adapter, tensors, readRows,
         textFolder: run.basePath,
@@ -105,22 +100,6 @@ export function openSource({ project, run, model, ref, lineage }: Pick<ExportSou
       throw error
     }
   })
-}
-
-/** values [to − from, width] += scale · B[from … to) · A; b is [out, rank], a is [rank, width]. */
-function addProduct(values: Float32Array, b: Float32Array, a: Float32Array, { from, to, width, rank, scale }: { from: number; to: number; width: number; rank: number; scale: number }): void {
-  const sum = new Float64Array(width)
-  for (let row = from; row < to; row++) {
-    sum.fill(0)
-    for (let k = 0; k < rank; k++) {
-      const factor = scale * b[row * rank + k]!
-      if (factor === 0) continue
-      const at = k * width
-      for (let column = 0; column < width; column++) sum[column]! += factor * a[at + column]!
-    }
-    const at = (row - from) * width
-    for (let column = 0; column < width; column++) values[at + column]! += sum[column]!
-  }
 }
 
 /** The files beside weights and config that make the text side; they are copied byte for byte. */

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { closeCheckpoint, openCheckpoint, readWeights, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
+import { closeCheckpoint, openCheckpoint, readWeights, rowBlocks, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
 import { type FloatDtype, decodeFloats, encodeFloats } from '../../../native-models/weights/dtype.ts'
 import type { JsonObject, WrittenFile } from '../../../native-models/weights/files.ts'
 import { hashFile } from '../../../native-models/weights/hash.ts'
@@ -12,7 +12,7 @@ import type { ExportTools, Format } from '../format.ts'
 import { compareLogits } from '../proof/logits.ts'
 import { check, looking, proofOf } from '../proof/proof.ts'
 import { compareTexts } from '../proof/text.ts'
-import { type ExportSource, nameOfFile, textFilesOf } from '../source.ts'
+import { BLOCK_ELEMENTS, type ExportSource, nameOfFile, textFilesOf } from '../source.ts'
 
 const stored: Readonly<Record<MergedDtype, { readonly dtype: FloatDtype; readonly named: string; readonly bytes: number }>> = {
   f32: { dtype: 'F32', named: 'float32', bytes: 4 },
@@ -38,10 +38,12 @@ export const merged: Format<'merged'> = {
     let done = 0
     const weights = await writeCheckpoint(folder, configFor(source.configJson, stored[dtype].named), tensors.map(({ name, shape }) => ({
       name, shape, dtype: as,
-      data: () => {
-        tools.signal.throwIfAborted()
+      *data() {
+        for (const [from, to] of rowBlocks(shape, BLOCK_ELEMENTS)) {
+          tools.signal.throwIfAborted()
+          yield encodeFloats(as, source.readRows(name, from, to))
+        }
         tools.progress(++done, tensors.length, 'tensors')
-        return encodeFloats(as, source.readTensor(name))
       },
     })))
     return { files: [...weights, ...(await copyTextFiles(source, folder))], notes: [] }
@@ -89,12 +91,14 @@ async function compareWeights(source: ExportSource, folder: string, dtype: Float
   const checkpoint = openCheckpoint(folder)
   try {
     const { tensors } = source
-    for (const [i, { name }] of tensors.entries()) {
-      await turn()
-      signal.throwIfAborted()
+    for (const [i, { name, shape }] of tensors.entries()) {
       progress(i + 1, tensors.length, 'tensors')
-      const wanted = decodeFloats(dtype, encodeFloats(dtype, source.readTensor(name)))
-      if (Buffer.compare(bytesOf(readWeights(checkpoint, name)), bytesOf(wanted)) !== 0) return [check('weights', false, `${name} is not the source's to the last bit of ${dtype}.`)]
+      for (const [from, to] of rowBlocks(shape, BLOCK_ELEMENTS)) {
+        await turn()
+        signal.throwIfAborted()
+        const wanted = decodeFloats(dtype, encodeFloats(dtype, source.readRows(name, from, to)))
+        if (Buffer.compare(bytesOf(readWeights(checkpoint, name, [from, to])), bytesOf(wanted)) !== 0) return [check('weights', false, `${name} is not the source's to the last bit of ${dtype}.`)]
+      }
     }
     return [check('weights', true, `${tensors.length} tensors with ${parametersOf(source)} numbers are the source's to the last bit of ${dtype}.`)]
   } finally {

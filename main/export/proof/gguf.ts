@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
+import { rowBlocks, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
 import { writeJson } from '../../../native-models/weights/files.ts'
 import type { GgufPrecision, Proof, ProofCheck } from '../../../preload/contract/requests/export.ts'
 import type { ExportTools } from '../format.ts'
@@ -11,7 +11,7 @@ import { decode, encode } from '../formats/gguf/blocks.ts'
 import { type GgufFile, openGguf } from '../formats/gguf/read.ts'
 import { type Planned, planTensors, readPlanned, reorder } from '../formats/gguf/tensors.ts'
 import { textFilesFrom } from '../formats/gguf/to-tokenizer.ts'
-import type { ExportSource } from '../source.ts'
+import { BLOCK_ELEMENTS, type ExportSource } from '../source.ts'
 import { compareLogits } from './logits.ts'
 import { check, looking, proofOf } from './proof.ts'
 import { compareEnds, compareTemplates, compareTokens, render } from './text.ts'
@@ -46,19 +46,17 @@ function compareSettings({ config }: ExportSource, { metadata }: GgufFile): Proo
 
 /** Every element of every tensor, as its type rounds it. */
 async function compareWeights(source: ExportSource, planned: readonly Planned[], file: GgufFile, { signal, progress }: ExportTools): Promise<ProofCheck[]> {
-  let values = 0
   for (const [i, tensor] of planned.entries()) {
-    await turn()
-    signal.throwIfAborted()
     progress(i + 1, planned.length, 'tensors')
-    const written = file.readFloats(tensor.name)
+    const width = tensor.shape.slice(1).reduce((product, size) => product * size, 1)
+    let row = 0
     for (const block of readPlanned(source, tensor)) {
+      await turn()
+      signal.throwIfAborted()
+      const found = file.readFloats(tensor.name, [row, (row += block.length / width)])
       const wanted = decode(tensor.type, encode(tensor.type, block))
-      const found = written.subarray(values, values + block.length)
       if (wanted.some((value, at) => !Object.is(value, found[at]))) return [check('weights', false, `${tensor.name} is not the source's, rounded to ${tensor.type}.`)]
-      values += block.length
     }
-    values = 0
   }
   const extra = file.tensors.size - planned.length
   return [check('weights', extra === 0, extra === 0 ? `${planned.length} tensors are the source's, rounded to their types.` : `There are ${extra} tensors too many.`)]
@@ -70,13 +68,15 @@ function tensorsFrom({ config, tensors }: ExportSource, planned: readonly Planne
     const plan = planned.find(({ parts }) => parts.some((part) => part.name === name))!
     const place = plan.parts.findIndex((part) => part.name === name)
     const firstRow = plan.parts.slice(0, place).reduce((sum, { rows }) => sum + rows, 0)
-    const width = shape.slice(1).reduce((product, size) => product * size, 1)
     return {
       name, shape, dtype: 'F32' as const,
-      data: (): Float32Array => {
-        const values = file.readFloats(plan.name).slice(firstRow * width, (firstRow + shape[0]!) * width)
-        if (plan.offset !== 0) for (let i = 0; i < values.length; i++) values[i]! -= plan.offset
-        return plan.neighbours ? reorder(values, width, config.headDim, 'to halves') : values
+      *data(): Generator<Float32Array> {
+        const width = shape.slice(1).reduce((product, size) => product * size, 1)
+        for (const [from, to] of rowBlocks(shape, plan.neighbours ? Infinity : BLOCK_ELEMENTS)) {
+          const values = file.readFloats(plan.name, [firstRow + from, firstRow + to])
+          if (plan.offset !== 0) for (let i = 0; i < values.length; i++) values[i]! -= plan.offset
+          yield plan.neighbours ? reorder(values, width, config.headDim, 'to halves') : values
+        }
       },
     }
   })

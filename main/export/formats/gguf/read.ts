@@ -11,8 +11,8 @@ export type ReadValue = number | boolean | string | readonly (number | boolean |
 export interface GgufFile {
   readonly metadata: ReadonlyMap<string, ReadValue>
   readonly tensors: ReadonlyMap<string, TensorInfo & { readonly offset: number }>
-  /** Dequantised. */
-  readFloats(name: string): Float32Array
+  /** Rows [from, to), or all, dequantised. */
+  readFloats(name: string, rows?: readonly [number, number]): Float32Array
   close(): void
 }
 
@@ -43,11 +43,13 @@ export function openGguf(path: string): GgufFile {
     if (start + covered !== bytes) throw damaged(path, `its tensors end at byte ${start + covered}, the file at ${bytes}`)
     return {
       metadata, tensors,
-      readFloats(name) {
+      readFloats(name, rows) {
         const tensor = tensors.get(name)
         if (!tensor) throw damaged(path, `it has no tensor ${name}`)
-        const data = new Uint8Array(bytesOf(tensor))
-        readFully(fd, data, start + tensor.offset, path)
+        const [from, to] = rows ?? [0, tensor.shape[0]!]
+        const rowBytes = bytesOf(tensor) / tensor.shape[0]!
+        const data = new Uint8Array((to - from) * rowBytes)
+        readFully(fd, data, start + tensor.offset + from * rowBytes, path)
         return decode(tensor.type, data)
       },
       close: () => closeSync(fd),

@@ -1,7 +1,8 @@
 /** llama.cpp's tensors out of Hugging Face's: names, order of rows, what lies in one, and in which type. */
+import { rowBlocks } from '../../../../native-models/weights/checkpoint.ts'
 import type { ModelConfig } from '../../../../native-models/weights/model-config.ts'
 import type { GgufPrecision } from '../../../../preload/contract/requests/export.ts'
-import type { ExportSource } from '../../source.ts'
+import { BLOCK_ELEMENTS, type ExportSource } from '../../source.ts'
 import { ropeDivisors, turnsNeighbours } from './architecture.ts'
 import { type TensorInfo, type TensorType, tensorTypes } from './wire.ts'
 
@@ -59,16 +60,13 @@ function typeOf(shape: readonly number[], precision: GgufPrecision): TensorType 
   return shape.at(-1)! % tensorTypes.Q8_0.elements === 0 ? 'Q8_0' : 'F16'
 }
 
-const BLOCK_VALUES = 2 ** 21 // 8 MB of F32: main answers others in between
-
 /** A tensor's values in GGUF's order, some rows at a time. */
 export function* readPlanned(source: Pick<ExportSource, 'config' | 'readRows'>, { shape, parts, neighbours, offset }: Planned): Generator<Float32Array> {
   if (parts.length === 0) return yield ropeDivisors(source.config)!
   const width = shape.slice(1).reduce((product, size) => product * size, 1)
   for (const { name, rows } of parts) {
-    const step = neighbours ? rows : Math.max(1, Math.floor(BLOCK_VALUES / width))
-    for (let from = 0; from < rows; from += step) {
-      const values = source.readRows(name, from, Math.min(rows, from + step))
+    for (const [from, to] of rowBlocks([rows, width], neighbours ? Infinity : BLOCK_ELEMENTS)) {
+      const values = source.readRows(name, from, to)
       if (offset !== 0) for (let i = 0; i < values.length; i++) values[i]! += offset
       yield neighbours ? reorder(values, width, source.config.headDim, 'to neighbours') : values
     }
