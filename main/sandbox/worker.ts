@@ -12,6 +12,7 @@ import { openText } from '../text/model.ts'
 import { piecesOf } from '../text/pieces.ts'
 import { advanceStream, finishStream } from '../text/stream.ts'
 import type { CallName, Calls, Rejected, Reply, Request, RowsRead } from './protocol.ts'
+import { textFault } from './text-fault.ts'
 
 /** Rows per message to the host. */
 const rowBatch = 500
@@ -119,7 +120,9 @@ async function answer({ id, call, args }: Request): Promise<void> {
   try {
     const handle = handlers[call] as (args: unknown, id: number) => unknown
     await send({ id, result: await handle(args, id) })
-  } catch (error) {
+  } catch (thrown) {
+    const folder = call === 'openText' ? args.folder : 'model' in args ? models.get(args.model)?.folder : undefined
+    const error = folder === undefined ? thrown : textFault(thrown, folder)
     const code = error instanceof AppError ? error.code : 'internal'
     const sentence = error instanceof Error ? error.message : String(error)
     await send({ id, error: { code, sentence } })

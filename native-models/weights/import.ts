@@ -1,12 +1,12 @@
 /** A model taken in: copied, or merged with an adapter, into a folder that holds all of it or is not there. */
-import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs'
+import { closeSync, createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sizeOf } from '../onnx/types.ts'
 import { readAdapter } from './adapter.ts'
 import { closeCheckpoint, openCheckpoint, readWeights, rowBlocks, writeCheckpoint } from './checkpoint.ts'
 import { ModelError } from './error.ts'
-import { PARTIAL_SUFFIX, syncFolder, writeWhole } from './files.ts'
+import { openFile, PARTIAL_SUFFIX, syncFolder, writeWhole } from './files.ts'
 import { type FileHash, hashCheckpoint, hashFile } from './hash.ts'
 import { CONFIG_FILE, INDEX_FILE, isAccompanying, listFolder, modelFiles } from './layout.ts'
 import { inF32, mergedTensors } from './merge.ts'
@@ -39,31 +39,53 @@ export async function importCheckpoint(from: string, target: string, { adapter =
   if (existsSync(to) && (!statSync(to).isDirectory() || readdirSync(to).length > 0)) throw new ModelError(`${to} is not empty, and an import never writes over files; name a new folder.`)
   const files = modelFiles(from)
   const stored = files.reduce((sum, { bytes }) => sum + bytes, 0)
-  const accompanying = listFolder(from).filter((name) => isAccompanying(name) && statSync(join(from, name)).isFile())
+  const accompanying = listFolder(from).filter((name) => isAccompanying(name) && isReadable(join(from, name)))
   const partial = to + PARTIAL_SUFFIX
   await begin(partial, JSON.stringify({ from, adapter }), adapter === null)
 
-  let [done, total] = [0, 2 * stored]
+  let done = 0
+  const total = 2 * stored
   const reach = (bytes: number): void => progress(Math.min(total, Math.round((done += bytes))), total)
-  let hashes: ReadonlyMap<string, string>
-  if (adapter === null) hashes = await copyFiles(from, partial, [...accompanying, ...files.map(({ name }) => name)], { signal, reach })
-  else {
-    await mergeInto(partial, { from, adapter, signal, reach: (share) => reach(share * stored) })
-    const beside = files.map(({ name }) => name).filter((name) => name !== CONFIG_FILE && name !== INDEX_FILE && !name.endsWith('.safetensors'))
-    hashes = await copyFiles(from, partial, [...accompanying, ...beside], { signal, reach: () => {} })
+  let written: Awaited<ReturnType<typeof hashCheckpoint>>
+  try {
+    let hashes: ReadonlyMap<string, string>
+    if (adapter === null) {
+      const wanted = new Set([MARKER, ...accompanying, ...files.map(({ name }) => name)])
+      for (const name of readdirSync(partial)) if (!wanted.has(name)) rmSync(join(partial, name)) // cut off in the middle, or gone from its source
+      hashes = await copyFiles(from, partial, [...accompanying, ...files.map(({ name }) => name)], { signal, reach })
+    } else {
+      await mergeInto(partial, { from, adapter, signal, reach: (share) => reach(share * stored) })
+      const beside = files.map(({ name }) => name).filter((name) => name !== CONFIG_FILE && name !== INDEX_FILE && !name.endsWith('.safetensors'))
+      hashes = await copyFiles(from, partial, [...accompanying, ...beside], { signal, reach: () => {} })
+    }
+    done = stored
+    await checkWeights(partial, { signal, reach: (share) => reach(share * stored) })
+    written = await hashCheckpoint(partial)
+    const differs = written.files.find((file) => hashes.has(file.name) && hashes.get(file.name) !== file.sha256)
+    if (differs) throw new ModelError(`${join(partial, differs.name)} does not read as it was written; check the disk, remove that folder and import again.`)
+  } catch (error) {
+    if (error instanceof ModelError) rmSync(partial, { recursive: true }) // it would fail again
+    throw error
   }
-  done = stored
-  await checkWeights(partial, { signal, reach: (share) => reach(share * stored) })
-  const { sha256, files: written } = await hashCheckpoint(partial)
-  const differs = written.find((file) => hashes.has(file.name) && hashes.get(file.name) !== file.sha256)
-  if (differs) throw new ModelError(`${join(partial, differs.name)} does not read as it was written; check the disk, remove that folder and import again.`)
   signal.throwIfAborted()
 
   rmSync(join(partial, MARKER))
   if (existsSync(to)) rmdirSync(to) // empty
   await rename(partial, to)
   await syncFolder(dirname(to))
-  return { folder: to, sha256, files: written, bytes: written.reduce((sum, { bytes }) => sum + bytes, 0) }
+  const { sha256, files: all } = written
+  return { folder: to, sha256, files: all, bytes: all.reduce((sum, { bytes }) => sum + bytes, 0) }
+}
+
+/** A file of a person's own, wherever a link to it leads. */
+function isReadable(path: string): boolean {
+  try {
+    closeSync(openFile(path).fd)
+    return true
+  } catch (error) {
+    if (error instanceof ModelError) return false
+    throw error
+  }
 }
 
 /** Makes the unfinished folder, or takes up the one of the same import. @throws ModelError when it is somebody else's */
