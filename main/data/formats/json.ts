@@ -6,11 +6,10 @@ import { AppError } from '../../../preload/contract/errors.ts'
 import { type Fields, isFields } from '../layout.ts'
 import type { Row } from '../rows.ts'
 import type { Source } from '../source.ts'
-import { largestRow, textLines } from './lines.ts'
+import { Scan, close, closeBrace, endOfValue, isSpace, open, openBrace, splitMembers } from './json-scan.ts'
+import { textLines } from './lines.ts'
 
 export type JsonMode = 'lines' | 'array' | 'members' | 'row'
-
-const [quote, backslash, comma, open, close, openBrace, closeBrace] = [0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
 
 /** Keys of rows, which no uuid is. */
 const columns = new Set(['id', 'messages', 'conversations', 'conversation', 'prompt', 'response', 'completion', 'question', 'choices', 'answer', 'instruction', 'chosen', 'rejected', 'text', 'turns', 'input', 'output', 'data', 'rows'])
@@ -46,6 +45,7 @@ export async function* jsonRows(source: Source): AsyncGenerator<Row> {
 }
 
 async function* lineRows(source: Source): AsyncGenerator<Row> {
+  const rowOf = areMembers(source.head) ? asRow : (value: unknown) => value
   for await (const line of textLines(source)) {
     const { number } = line
     if ('fault' in line) {
@@ -60,8 +60,18 @@ async function* lineRows(source: Source): AsyncGenerator<Row> {
       yield { number, fault: 'is not valid JSON' }
       continue
     }
-    yield { number, value: asRow(value) }
+    yield { number, value: rowOf(value) }
   }
+}
+
+/** Whether lines are {uuid: row}: the first two have one key each, and not the same. */
+function areMembers(head: Buffer): boolean {
+  const keys = head.toString('utf8').split('\n', 10).filter((line) => line.trim() !== '').slice(0, 2).map((line) => {
+    const value = parsed(Buffer.from(line))
+    const members = isFields(value) ? Object.entries(value) : []
+    return members.length === 1 && isRowMember(...members[0]!) ? members[0]![0] : undefined
+  })
+  return keys.length === 2 && keys[0] !== undefined && keys[1] !== undefined && keys[0] !== keys[1]
 }
 
 async function* memberRows(source: Source, first: number, last: number, parse: (text: string) => unknown): AsyncGenerator<Row> {
@@ -106,100 +116,6 @@ function hasRowMember(head: Buffer, start: number): boolean {
   return isFields(member) && Object.entries(member).every(([key, value]) => isRowMember(key, value))
 }
 
-/** The members' bytes, without the commas between them. @throws AppError('bad-data') when brackets do not close or something follows */
-async function* splitMembers({ chunks, path }: Source, first: number, last: number): AsyncGenerator<Buffer> {
-  const scan = new Scan(first)
-  const fault = (what: string): AppError => new AppError('bad-data', `${path} is not valid JSON: ${what}. Repair or export it again.`)
-  let pending: Buffer[] = []
-  let size = 0
-  let count = 0
-  for await (const chunk of chunks) {
-    let start = 0
-    while (start < chunk.length) {
-      if (scan.isOver) {
-        if (!chunk.subarray(start).every(isSpace)) throw fault('something stands behind its end')
-        break
-      }
-      const isFirst = !scan.hasBegun
-      const end = scan.next(chunk, start)
-      const from = isFirst && scan.hasBegun ? scan.begin + 1 : start
-      const part = chunk.subarray(from, end === -1 ? chunk.length : end)
-      if (end === -1) {
-        pending.push(part)
-        size += part.length
-        if (size > largestRow) throw new AppError('bad-data', `${path} has a row of more than 64 MB, or brackets or quotes that do not close. Repair it, or cut it into smaller rows.`)
-        break
-      }
-      const member = pending.length === 0 ? part : Buffer.concat([...pending, part])
-      pending = []
-      size = 0
-      start = end + 1
-      if (scan.isOver && chunk[end] !== last) throw fault('its outermost bracket is closed by another')
-      if (scan.isOver && count === 0 && member.every(isSpace)) continue // [] and {}
-      count++
-      yield member
-    }
-  }
-  if (!scan.isOver) throw fault('it ends in the middle')
-}
-
-/** Walks JSON bytes and stops at each comma between members of the outermost bracket, and at its end. */
-class Scan {
-  /** The outermost bracket was met, and closed. */
-  hasBegun = false
-  isOver = false
-  /** Where in the chunk the outermost bracket stood. */
-  begin = -1
-  readonly #first: number
-  #depth = 0
-  #inString = false
-  #escaped = false
-
-  constructor(first: number) {
-    this.#first = first
-  }
-
-  /** @returns the place of the next comma or of the closing bracket, −1 when the chunk ends before */
-  next(chunk: Buffer, from: number): number {
-    let at = from
-    if (!this.hasBegun) {
-      while (at < chunk.length && chunk[at] !== this.#first) at++
-      if (at === chunk.length) return -1
-      this.hasBegun = true
-      this.begin = at
-      this.#depth = 1
-      at++
-    }
-    let [depth, inString, escaped] = [this.#depth, this.#inString, this.#escaped]
-    for (; at < chunk.length; at++) {
-      const byte = chunk[at]!
-      if (inString) {
-        if (escaped) escaped = false
-        else if (byte === backslash) escaped = true
-        else if (byte === quote) inString = false
-      } else if (byte === quote) inString = true
-      else if (byte === open || byte === openBrace) depth++
-      else if (byte === close || byte === closeBrace) {
-        if (--depth === 0) break
-      } else if (byte === comma && depth === 1) break
-    }
-    ;[this.#depth, this.#inString, this.#escaped] = [depth, inString, escaped]
-    this.isOver = depth === 0
-    return at < chunk.length ? at : -1
-  }
-}
-
-/** Behind the bracket that closes the one at `start`; −1 when it is not in these bytes. */
-function endOfValue(bytes: Buffer, start: number): number {
-  const scan = new Scan(bytes[start]!)
-  for (let at = start; ;) {
-    const end = scan.next(bytes, at)
-    if (end === -1) return -1
-    if (scan.isOver) return end + 1
-    at = end + 1
-  }
-}
-
 function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'))
@@ -207,5 +123,3 @@ function parsed(bytes: Buffer): unknown {
     return undefined
   }
 }
-
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09

@@ -39,6 +39,10 @@ describe('JSON', () => {
     expect(await values('c.jsonl', '{"u1": ["a", "b"]}\n{"u2": ["c"]}')).toEqual([{ uuid: 'u1', turns: ['a', 'b'] }, { uuid: 'u2', turns: ['c'] }])
   })
 
+  it('a column that is alone in its rows is no uuid', async () => {
+    expect(await values('alone.jsonl', '{"talk": ["a", "b"]}\n{"talk": ["c"]}')).toEqual([{ talk: ['a', 'b'] }, { talk: ['c'] }])
+  })
+
   it('one pretty object is one row', async () => {
     expect(await values('row.json', JSON.stringify({ prompt: 'a', response: 'b' }, null, 2))).toEqual([{ prompt: 'a', response: 'b' }])
   })
