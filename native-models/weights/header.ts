@@ -37,6 +37,7 @@ function parseTensor(name: string, entry: unknown, file: string): TensorInfo {
   const damaged = damagedAt(file)
   if (!isObject(entry)) throw damaged(`tensor ${quote(name)} is not described by an object`)
   const { dtype, shape, data_offsets: offsets } = entry
+  if (dtype === undefined) throw damaged(`tensor ${quote(name)} has no dtype`)
   if (!isDtype(dtype)) {
     throw new ModelError(
       `${file}: tensor ${quote(name)} is stored as ${show(dtype)}, which is not supported; convert the model to F32, F16 or BF16.`,

@@ -1,0 +1,92 @@
+/** Patterns and templates that work without end or without bound: stopped, each with a sentence, while main goes on. */
+import { execFileSync } from 'node:child_process'
+import { symlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, describe, expect, test } from 'vitest'
+import { inspectModel } from '../../main/pipeline/open-model.ts'
+import { tryText } from '../../main/pipeline/try-text.ts'
+import { startSandbox } from '../../main/sandbox/host.ts'
+import { byteLevelFolder, chatml, sentencePieceFolder } from '../unit/text/fixtures.ts'
+import { checkSentence } from '../fuzz/models.ts'
+import { smallModel } from './fixture.ts'
+
+const sandbox = startSandbox()
+afterAll(() => sandbox.close())
+
+const withTemplate = (template: string): string => byteLevelFolder({ 'chat_template.jinja': template })
+const loop = (depth: number): string => depth === 0 ? '' : `{% for a in range(100000) %}${loop(depth - 1)}{% endfor %}`
+
+/** What the child holds at its most, in bytes, while `work` lasts; and how long main's loop was kept. */
+async function watching<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number; resident: number; late: number }> {
+  const began = performance.now()
+  let [resident, late, last, over] = [0, 0, performance.now(), false]
+  const look = async (): Promise<void> => {
+    for (; !over; await wait(50)) {
+      late = Math.max(late, performance.now() - last - 50)
+      const pid = sandbox.pid()
+      if (pid !== undefined && process.platform === 'linux') {
+        try {
+          resident = Math.max(resident, 1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', `${pid}`]).toString()))
+        } catch { /* it ended meanwhile */ }
+      }
+      last = performance.now()
+    }
+  }
+  const looking = look()
+  const value = await work()
+  over = true
+  await looking
+  return { value, seconds: (performance.now() - began) / 1000, resident, late }
+}
+
+describe('stopped within the watchdog’s time, in less than a gigabyte', () => {
+  test.each([
+    ['a pattern with a star of stars', () => byteLevelFolder({}, '(a+)+b|\\s+'), 'tokenizer'],
+    ['a pattern of overlapping choices', () => byteLevelFolder({}, '(a|aa)+$|.'), 'tokenizer'],
+    ['a pattern of nested spaces', () => byteLevelFolder({}, '(\\s*)*x|\\S'), 'tokenizer'],
+    ['nested template loops', () => withTemplate(loop(4)), 'template'],
+    ['loops that start with the second turn', () => withTemplate(`{% if messages | length > 1 %}${loop(3)}{% endif %}${chatml}`), 'template'],
+    ['loops over a loop over every turn', () => withTemplate(`{% for a in messages %}{% for b in messages %}{% for c in messages %}{% for d in messages %}{% for e in messages %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}${chatml}`), 'template'],
+    ['a text that doubles', () => withTemplate(`{% set ns = namespace(t='aaaaaaaa') %}{% for i in range(60) %}{% set ns.t = ns.t + ns.t %}{% endfor %}{{ ns.t }}`), 'template'],
+    ['a list as long as memory', () => withTemplate('{% for a in range(300000000) %}{% endfor %}'), 'template'],
+  ] as const)('%s', async (_, folder, part) => {
+    const { value: trial, seconds, resident, late } = await watching(() => tryText(sandbox, folder()))
+    expect(trial[part]).toBe('unusable')
+    expect(trial.problems).toHaveLength(1)
+    checkSentence(trial.problems[0]!, part)
+    expect(seconds).toBeLessThan(12) // 5 s of silence, and a fresh child before and after on a busy machine
+    expect(resident).toBeLessThan(1.2e9)
+    expect(late).toBeLessThan(2000)
+  }, 60_000)
+
+  test.skipIf(process.platform === 'win32')('a tokenizer.json that never ends', async () => {
+    const folder = byteLevelFolder()
+    rmSync(join(folder, 'tokenizer.json'))
+    symlinkSync('/dev/zero', join(folder, 'tokenizer.json'))
+    const { value: trial, resident } = await watching(() => tryText(sandbox, folder))
+    expect(trial).toMatchObject({ tokenizer: 'unusable', template: null })
+    expect(resident).toBeLessThan(1.2e9)
+  }, 60_000)
+})
+
+describe('good ones', () => {
+  test('are told as good, with what they lack as a remark', async () => {
+    expect(await tryText(sandbox, byteLevelFolder())).toMatchObject({ tokenizer: 'ok', template: 'ok', problems: [], warnings: [] })
+    expect(await tryText(sandbox, sentencePieceFolder())).toMatchObject({ tokenizer: 'ok', template: 'none', problems: [] })
+    const strict = `{% if messages[0].role == 'system' %}{{ raise_exception('No system') }}{% endif %}${chatml}`
+    expect(await tryText(sandbox, withTemplate(strict))).toMatchObject({ template: 'ok', problems: [], warnings: ['The chat template takes no system message: rows with one are rejected.'] })
+  })
+
+  test('a template in any of its three places', async () => {
+    for (const files of [{ 'chat_template.jinja': chatml }, { 'chat_template.json': { chat_template: chatml } }, { 'tokenizer_config.json': { bos_token: '<|bos|>', eos_token: '<|im_end|>', chat_template: [{ name: 'default', template: chatml }] } }]) {
+      expect(await tryText(sandbox, byteLevelFolder(files))).toMatchObject({ template: 'ok', problems: [] })
+    }
+    expect(await tryText(sandbox, withTemplate('{% if %}'))).toMatchObject({ template: 'unusable', problems: [expect.stringContaining('The chat template cannot be read')] })
+  })
+
+  test('on a model’s card', async () => {
+    const card = await inspectModel(sandbox, await smallModel())
+    expect(card).toMatchObject({ supported: true, problems: [], format: 'safetensors shards', dtype: 'BF16', tokenizer: 'ok', template: 'ok', vocabulary: 102 })
+  })
+})
