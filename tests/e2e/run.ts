@@ -6,7 +6,7 @@ import { buildWhereStale } from '../../main/cli/build.ts'
 import { electronBinary, root } from './electron.ts'
 
 const here = import.meta.dirname
-const run = (command: string, args: readonly string[], cwd = here): number => spawnSync(command, args, { cwd, stdio: 'inherit' }).status ?? 1
+const run = (command: string, args: readonly string[]): number => spawnSync(command, args, { cwd: here, stdio: 'inherit' }).status ?? 1
 
 /** Every process of the run sees loopback and nothing else. */
 const loopbackOnly = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"']
@@ -18,7 +18,7 @@ function withoutNetwork(): readonly string[] {
   return works ? loopbackOnly : []
 }
 
-if (!existsSync(join(here, 'node_modules')) && run('npm', ['ci', '--prefix', here], root) !== 0) throw new Error('npm ci --prefix tests/e2e failed')
+if (!existsSync(join(here, 'node_modules')) && run('npm', ['ci']) !== 0) throw new Error('npm ci failed in tests/e2e')
 await buildWhereStale({ note: (sentence) => console.log(sentence) }, electronBinary.binary === null ? 'renderer' : 'all')
 if (electronBinary.why !== null) console.log(`e2e: in a browser only, not in Electron: ${electronBinary.why}`)
 const [command, ...args] = [...withoutNetwork(), process.execPath, join(here, 'node_modules/@playwright/test/cli.js'), 'test', ...process.argv.slice(2)]
