@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildWhereStale } from '../../main/cli/build.ts'
-import { electronBinary, root } from './electron.ts'
+import { electronBinary } from './electron.ts'
 
 const here = import.meta.dirname
 const run = (command: string, args: readonly string[]): number => spawnSync(command, args, { cwd: here, stdio: 'inherit' }).status ?? 1
