@@ -1,7 +1,7 @@
 /** One tokenizer.json, ready to use: text to ids and back. The only file that knows the tokenizer package and its quirks. */
 import { Tokenizer } from '@huggingface/tokenizers'
 import { AppError } from '../../preload/contract/errors.ts'
-import type { TextFiles } from './folder.ts'
+import { type Json, type TextFiles, isObject } from './folder.ts'
 
 export interface TextTokenizer {
   /** Highest token id + 1 (a checkpoint's embedding may have more rows). */
@@ -22,6 +22,7 @@ export interface TextTokenizer {
 /** @throws AppError('bad-text') when the tokenizer cannot be built */
 export function buildTokenizer(files: TextFiles): TextTokenizer {
   const { folder, tokenizer: json, tokenizerConfig: config, specials } = files
+  checkIds(json, folder)
   let tokenizer: Tokenizer
   try {
     // The package reads these five without asking whether they are there.
@@ -57,6 +58,19 @@ export function buildTokenizer(files: TextFiles): TextTokenizer {
       return tokenizer.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false })
     },
   }
+}
+
+/** Four times the largest vocabulary there is. The package makes a list as long as the highest id, which ends at no memory by itself. */
+const mostIds = 2 ** 22
+
+/** @throws AppError('bad-text') naming a token whose id is none */
+function checkIds(json: Json, folder: string): void {
+  const vocab = isObject(json.model) && isObject(json.model.vocab) ? Object.entries(json.model.vocab) : []
+  const added = Array.isArray(json.added_tokens) ? json.added_tokens.filter(isObject).map(({ content, id }): [unknown, unknown] => [content, id]) : []
+  const wrong = [...vocab, ...added].find(([, id]) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= mostIds)
+  if (wrong === undefined) return
+  const [token, id] = wrong.map((one) => String(JSON.stringify(one)).slice(0, 60))
+  throw new AppError('bad-text', `The tokenizer in ${folder} gives the token ${token} the id ${id}; ids are whole numbers from 0 to ${mostIds - 1}. Save it again with a current version of transformers.`)
 }
 
 /**

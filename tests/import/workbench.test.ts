@@ -1,0 +1,55 @@
+/** The wizard's way: a card, then a copy in Creamery's own folder, found again and stopped. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { handlers } from '../../main/ipc/handlers.ts'
+import { createRouter } from '../../main/ipc/router.ts'
+import { Workbench } from '../../main/ipc/workbench.ts'
+import type { Params, Reply, RequestName, Result } from '../../preload/contract/requests.ts'
+import { temporaryFolder } from '../temporary.ts'
+import { contents, smallModel } from './fixture.ts'
+
+const state = temporaryFolder('state')
+const workbench = new Workbench({ version: '0', host: 'electron', projectsFolder: join(state, 'projects'), stateFolder: state, roots: [], log: () => {} })
+const answer = createRouter({ workbench, handlers, distrust: () => null, log: () => {} })
+afterAll(() => workbench.close())
+const request = <Name extends RequestName>(name: Name, params: Params<Name>) => answer(name, params, null) as Promise<Reply<Result<Name>>>
+async function ask<Name extends RequestName>(name: Name, params: Params<Name>): Promise<Result<Name>> {
+  const reply = await request(name, params)
+  if (!reply.ok) throw new Error(reply.error.sentence)
+  return reply.value
+}
+
+test('a copy is made once, and is a model like any other', async () => {
+  const from = await smallModel()
+  const folder = workbench.places.give(from)
+  expect(await ask('model/inspect', { folder })).toMatchObject({ supported: true, tokenizer: 'ok' })
+  const [first, busy] = await Promise.all([ask('model/import', { folder }), request('model/import', { folder })])
+  expect(busy).toMatchObject({ ok: false, error: { code: 'busy' } })
+  expect(await ask('model/import', { folder })).toEqual(first)
+  expect(readdirSync(join(state, 'models'))).toEqual([first.name])
+  expect(contents(join(state, 'models', first.name))).toEqual(contents(from))
+  expect(await ask('model/inspect', { folder: first.folder })).toMatchObject({ supported: true })
+  expect(await ask('model/importing', {})).toBeNull()
+})
+
+test('stopped, nothing is a model; again, it is', async () => {
+  const from = await smallModel({ dtype: 'F32', shardBytes: 4000 })
+  const folder = workbench.places.give(from)
+  const before = readdirSync(join(state, 'models'))
+  const copying = request('model/import', { folder })
+  while ((await ask('model/importing', {}))?.done === 0) await new Promise(setImmediate)
+  await ask('model/stopImport', {})
+  expect(await copying).toMatchObject({ ok: false, error: { code: 'cancelled', sentence: expect.stringContaining('goes on where it was') } })
+  expect(readdirSync(join(state, 'models')).filter((name) => !before.includes(name))).toEqual([expect.stringMatching(/\.partial$/)])
+  const { name } = await ask('model/import', { folder })
+  expect(contents(join(state, 'models', name))).toEqual(contents(from))
+  expect(existsSync(join(state, 'models', `${name}.partial`))).toBe(false)
+})
+
+test('a folder that is no model is refused as its card says', async () => {
+  const folder = workbench.places.give(temporaryFolder('empty'))
+  const { problems } = await ask('model/inspect', { folder })
+  expect(await request('model/import', { folder })).toMatchObject({ ok: false, error: { code: 'bad-model' } })
+  expect(problems[0]).toContain('config.json does not exist')
+})
