@@ -106,7 +106,7 @@ function checkNames(file: Safetensors, linears: readonly string[], { targets }: 
   }
   const wanted = targets ? linears.filter(isTarget(targets)) : []
   const absent = wanted.flatMap(tensorNames).filter((name) => !file.tensors.has(name))
-  if (absent.length > 0) throw new ModelError(`${file.path} lacks ${absent.length} tensors (${listNames(absent)}); download the adapter again.`)
+  if (absent.length > 0) throw new ModelError(`${file.path} lacks ${absent.length} tensors (${listNames(absent)}); choose the adapter's own base model, or download the adapter again.`)
   if (file.tensors.size === 0) throw new ModelError(`${file.path} holds no tensor; export the adapter again.`)
 }
 
