@@ -5,10 +5,10 @@
  * its sandbox hold together at their most. Everything made is deleted.
  */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeAdapter } from '../../native-models/weights/adapter.ts'
@@ -59,14 +59,11 @@ interface Measured {
 async function measure(what: string, args: readonly string[]): Promise<Measured> {
   const began = performance.now()
   const child = spawn(process.execPath, [join(root, 'main/cli.ts'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
-  let over: number | null = null
-  child.once('exit', (code) => (over = code ?? -1))
   let most = 0
-  while (over === null) {
-    most = Math.max(most, residentOf(child.pid!))
-    await wait(50)
-  }
-  if (over !== 0) throw new Error(`${what} ended with ${over}`)
+  const looking = setInterval(() => (most = Math.max(most, residentOf(child.pid!))), 50)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  clearInterval(looking)
+  if (code !== 0) throw new Error(`${what} ended with ${code}`)
   return { what, seconds: (performance.now() - began) / 1000, megabytes: most / 1024 }
 }
 

@@ -65,7 +65,7 @@ function refusalsOf(look: () => string[], where: string): string[] {
     return look()
   } catch (error) {
     if (error instanceof ModelError || error instanceof AppError) return [error.message]
-    throw new Error(`${where}: ${error instanceof Error ? error.stack : String(error)}`)
+    throw new Error(`${where}: ${error instanceof Error ? error.stack : String(error)}`, { cause: error })
   }
 }
 

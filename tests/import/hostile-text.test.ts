@@ -20,9 +20,10 @@ const loop = (depth: number): string => depth === 0 ? '' : `{% for a in range(10
 /** What the child holds at its most, in bytes, while `work` lasts; and how long main's loop was kept. */
 async function watching<T>(work: () => Promise<T>): Promise<{ value: T; seconds: number; resident: number; late: number }> {
   const began = performance.now()
-  let [resident, late, last, over] = [0, 0, performance.now(), false]
+  let [resident, late, last] = [0, 0, performance.now()]
+  const over = new AbortController()
   const look = async (): Promise<void> => {
-    for (; !over; await wait(50)) {
+    for (; !over.signal.aborted; await wait(50)) {
       late = Math.max(late, performance.now() - last - 50)
       const pid = sandbox.pid()
       if (pid !== undefined && process.platform === 'linux') {
@@ -35,7 +36,7 @@ async function watching<T>(work: () => Promise<T>): Promise<{ value: T; seconds:
   }
   const looking = look()
   const value = await work()
-  over = true
+  over.abort()
   await looking
   return { value, seconds: (performance.now() - began) / 1000, resident, late }
 }
