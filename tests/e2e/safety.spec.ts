@@ -21,8 +21,8 @@ test('a page on another port of this computer gets nothing, with the person’s 
       }
       const socket = (): Promise<string> => new Promise((resolve) => {
         const ws = new WebSocket(`${victim.replace('http', 'ws')}/events`, ['creamery', 'guessed'])
-        ws.onopen = () => resolve('open')
-        ws.onerror = () => resolve('refused')
+        ws.addEventListener('open', () => resolve('open'))
+        ws.addEventListener('error', () => resolve('refused'))
       })
       return {
         json: await attempt('/api/project/list', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Creamery-Key': 'guessed' }, body: '{}' }),
