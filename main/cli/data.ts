@@ -1,6 +1,7 @@
 /** `data`: looks at files of examples, prompts, held-out questions and preference pairs, and writes their usable rows anew. */
 import { type FileHandle, open } from 'node:fs/promises'
-import { type ColumnRoles, ColumnRole, DataUse, rowNames } from '../../preload/contract/requests/place.ts'
+import { rowNames } from '../../preload/contract/columns.ts'
+import { type ColumnRoles, ColumnRole, DataUse } from '../../preload/contract/requests/place.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Sandbox } from '../sandbox/host.ts'
 import { oneOf, integer } from './options.ts'

@@ -1,5 +1,6 @@
 /** Which layouts each use of a file accepts, and how a file's layout is found. A new layout is one line here. */
-import { type ColumnRoles, type DataUse, rowNames } from '../../preload/contract/requests/place.ts'
+import { rowNames } from '../../preload/contract/columns.ts'
+import type { ColumnRoles, DataUse } from '../../preload/contract/requests/place.ts'
 import type { Layout, PreferenceDraft, PromptDraft, SftDraft, TaskDraft } from './layout.ts'
 import { isFields } from './layout.ts'
 import { byColumns, guessRoles } from './layouts/by-columns.ts'

@@ -1,7 +1,8 @@
 /** Layouts made of columns that a person named, or whose names say what they are. */
 import type { Message, PromptInput } from '../../../preload/contract/domain.ts'
 import { AppError } from '../../../preload/contract/errors.ts'
-import { type ColumnRole, type ColumnRoles, type DataUse, neededRoles, rolesOf, rowNames } from '../../../preload/contract/requests/place.ts'
+import { neededRoles, rolesOf, rowNames, suffices } from '../../../preload/contract/columns.ts'
+import type { ColumnRole, ColumnRoles, DataUse } from '../../../preload/contract/requests/place.ts'
 import type { Fields, Layout, PreferenceDraft, PromptDraft, SftDraft, TaskDraft } from '../layout.ts'
 import { answered, asked, isBlank, isFields, labelAt, messagesAt, optional, ownId, promptAt, refuse, textAt } from '../layout.ts'
 import { answerAmong, choicesAt } from './choice.ts'
@@ -30,10 +31,6 @@ export function byColumns<Use extends DataUse>(use: Use, roles: ColumnRoles): La
     fits: (row) => isFields(row) && columns.every((column) => Object.hasOwn(row, column)),
     read: (row) => ({ ...(roles.id === undefined ? ownId(row as Fields) : ownId(row as Fields, [roles.id])), ...readers[use](row as Fields, roles) }) as Drafts[Use],
   }
-}
-
-export function suffices(use: DataUse, roles: ColumnRoles): boolean {
-  return neededRoles[use].some((set) => set.every((role: ColumnRole) => roles[role] !== undefined))
 }
 
 /** The prompt's text with Alpaca's input below and the system message before it. */

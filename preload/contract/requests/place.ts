@@ -1,5 +1,6 @@
 /** Files and folders by handle: the browser's folder browser, Electron's dialogs, and looks into what was picked. */
 import { z } from 'zod'
+import { columnRoles, dataUses, datasetKinds } from '../columns.ts'
 import { PromptInput } from '../domain.ts'
 import { Handle, count, nothing } from './shapes.ts'
 
@@ -50,39 +51,20 @@ export const ModelCard = z.strictObject({
 })
 export type ModelCard = z.infer<typeof ModelCard>
 
-export const DatasetKind = z.enum(['sft', 'prompts', 'tasks'])
+export const DatasetKind = z.enum(datasetKinds)
 export type DatasetKind = z.infer<typeof DatasetKind>
 
 /** What a file may be read as: a run's data, or pairs that people or other judges ranked. */
-export const DataUse = z.enum([...DatasetKind.options, 'preferences'])
+export const DataUse = z.enum(dataUses)
 export type DataUse = z.infer<typeof DataUse>
 
-/** What the rows of each use are called. */
-export const rowNames = { sft: 'examples', prompts: 'prompts', tasks: 'held-out questions', preferences: 'preference pairs' } as const satisfies Record<DataUse, string>
-
 /** What a column can mean. `input` is Alpaca's second half of the prompt; `messages` holds a whole conversation. */
-export const ColumnRole = z.enum(['id', 'messages', 'system', 'context', 'prompt', 'input', 'response', 'choices', 'answer', 'task', 'chosen', 'rejected'])
+export const ColumnRole = z.enum(columnRoles)
 export type ColumnRole = z.infer<typeof ColumnRole>
 
 /** By role, the column that plays it. */
 export const ColumnRoles = z.partialRecord(ColumnRole, z.string().min(1).max(1000))
 export type ColumnRoles = z.infer<typeof ColumnRoles>
-
-/** Which roles each use can give out; what it needs of them is `neededRoles`. */
-export const rolesOf = {
-  sft: ['id', 'messages', 'system', 'prompt', 'input', 'response'],
-  prompts: ['id', 'messages', 'system', 'prompt', 'input', 'answer', 'task'],
-  tasks: ['id', 'context', 'prompt', 'choices', 'answer', 'task'],
-  preferences: ['id', 'system', 'prompt', 'input', 'chosen', 'rejected'],
-} as const satisfies Record<DataUse, readonly ColumnRole[]>
-
-/** Any one of these sets is enough. */
-export const neededRoles = {
-  sft: [['messages'], ['prompt', 'response']],
-  prompts: [['messages'], ['prompt']],
-  tasks: [['prompt', 'answer']],
-  preferences: [['chosen', 'rejected']],
-} as const satisfies Record<DataUse, readonly (readonly ColumnRole[])[]>
 
 const Reject = z.strictObject({ line: count, reason: z.string() })
 
