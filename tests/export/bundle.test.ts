@@ -141,6 +141,20 @@ describe('other runs', () => {
     expect(tried).toBeGreaterThan(30)
   }, 120_000)
 
+  test.each(['M0', 'M3'])('a run that stopped while %s was evaluated', async (model) => {
+    const name = join(folder, `evaluating-${model}`)
+    cpSync(judged, name, { recursive: true })
+    await inProject(name, ({ db }) => {
+      const unfinished = `SELECT id FROM evaluations WHERE model_id = 'run1.${model}'`
+      runSql(db, `DELETE FROM evaluation_items WHERE evaluation_id IN (${unfinished}) AND (item_id > (SELECT min(item_id) FROM evaluation_items) OR sample > 0)`)
+      runSql(db, `UPDATE evaluations SET correct = NULL, total = NULL, details = NULL WHERE id IN (${unfinished})`)
+    })
+    const { files } = takeApart(await bundleOf(name))
+    const [cut, whole] = [`run1.${model}`, 'run1.M1'].map((id) => files['evaluations.jsonl']!.filter(({ modelId }) => modelId === id).map(({ id: evaluation }) => files['answers.jsonl']!.filter(({ evaluationId }) => evaluationId === evaluation).length))
+    expect(Math.max(...cut!)).toBe(1)
+    expect(Math.min(...whole!)).toBeGreaterThan(1)
+  })
+
   test.each(['sample', 'score', 'rank', 'pair', 'audit'] as const)('a run that has come as far as %s', async (until) => {
     const name = join(folder, `until-${until}`)
     await start(name, smallRun({ consistency: { statistic: 'tau-a', firstIterationRule: 'reference-code', tieTolerance: 0.01, clamp: true }, method: 'cream-avg', evaluation: { samples: 0 } }), { until })

@@ -87,25 +87,27 @@ function batchesOf({ run }: Evidence, { t, config: { dpo: { batchSize } } }: Set
 export function checkEvaluations(evidence: Evidence, [first]: readonly Settled[]): void {
   const { rows } = evidence
   const answers = Map.groupBy(rows.answers.values(), (answer) => answer.evaluationId)
-  const asked = new Map<string, Set<string>>()
-  for (const { id, modelId, task, decoding, scorer, correct, total } of rows.evaluations.values()) {
+  const isFinished = ({ correct, total }: RowOf<'evaluations'>): boolean => correct !== null || total !== null
+  const asked = new Map<string, ReadonlySet<string>>()
+  for (const row of rows.evaluations.values()) if (isFinished(row) && !asked.has(row.task)) asked.set(row.task, new Set((answers.get(row.id) ?? []).map(({ itemId }) => itemId)))
+  for (const row of rows.evaluations.values()) {
+    const { id, modelId, task, decoding, scorer, correct, total } = row
     if (!rows.models.has(modelId)) refuseRow('evaluations', id, 'modelId', modelId, 'a model of the bundle')
     const own = answers.get(id) ?? []
-    const isFinished = correct !== null || total !== null
     expectSame('evaluations', id, { id, scorer, correct, total }, {
       id: evaluationId(modelId, task, decoding, scorer), scorer: first!.config.evaluation.scorer,
-      correct: isFinished ? own.filter(({ isCorrect }) => isCorrect).length : null, total: isFinished ? own.length : null,
+      correct: isFinished(row) ? own.filter(({ isCorrect }) => isCorrect).length : null, total: isFinished(row) ? own.length : null,
     })
-    checkQuestions(id, own, decoding === 'greedy' ? 1 : first!.config.evaluation.samples, asked.get(task) ?? asked.set(task, new Set(own.map(({ itemId }) => itemId))).get(task)!)
+    checkQuestions(id, own, decoding === 'greedy' ? 1 : first!.config.evaluation.samples, asked.get(task) ?? null, isFinished(row))
   }
   for (const [key, answer] of rows.answers) if (!rows.evaluations.has(answer.evaluationId)) expectRow(evidence, 'answers', key, undefined)
 }
 
-/** Every model is asked the same questions of a task, each as often. */
-function checkQuestions(id: string, answers: readonly RowOf<'answers'>[], samples: number, asked: ReadonlySet<string>): void {
+/** Every model is asked the same questions of a task, each as often; one that is still being asked has some of the answers. @param asked null while no model has answered all */
+function checkQuestions(id: string, answers: readonly RowOf<'answers'>[], samples: number, asked: ReadonlySet<string> | null, isFinished: boolean): void {
   for (const { itemId, sample } of answers) {
     if (sample >= samples) refuseRow('answers', `${id} ${itemId} ${sample}`, 'sample', sample, `below ${samples}`)
-    if (!asked.has(itemId)) refuseRow('answers', `${id} ${itemId} ${sample}`, 'itemId', itemId, 'a question that the other models were asked')
+    if (asked && !asked.has(itemId)) refuseRow('answers', `${id} ${itemId} ${sample}`, 'itemId', itemId, 'a question that the other models were asked')
   }
-  if (answers.length > 0 && answers.length !== samples * asked.size) refuseRow('evaluations', id, 'total', answers.length, `${samples} answers to each of ${asked.size} questions`)
+  if (isFinished && answers.length !== samples * asked!.size) refuseRow('evaluations', id, 'total', answers.length, `${samples} answers to each of ${asked!.size} questions`)
 }
