@@ -4,10 +4,13 @@ import { type Workbench, expect, test } from './workbench.ts'
 
 test.use({ scene: 'gate' })
 
-/** The spot-check is skipped, and the training is long enough to be disturbed. */
+/**
+ * The spot-check is skipped, and the training is long enough to be disturbed. Every step is followed by a checkpoint (a step
+ * takes more than a millisecond), so that behind a step that is shown the one before it is safe, however fast the machine is.
+ */
 async function beginsATraining(person: Person, workbench: Workbench): Promise<void> {
   const { settings } = await workbench.ask('run/settings', {})
-  await workbench.ask('run/change', { settings: { dpo: { ...settings.dpo, epochs: 12 } } }) // 180 steps
+  await workbench.ask('run/change', { settings: { checkpointSeconds: 0.001, dpo: { ...settings.dpo, epochs: 12 } } }) // 180 steps
   await person.goesTo('Spot-check')
   await person.presses('Skip the spot-check')
   await expect(trainingTitle(person)).toBeVisible()
