@@ -2,7 +2,7 @@
  * `npm run screenshots`: every screen, light and dark, at the smallest window, into out/screenshots; four of them go to
  * docs/screenshots for the README. The project is a demo whose first round was audited.
  */
-import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Person, Place } from './person.ts'
 import { root } from './electron.ts'
@@ -45,6 +45,14 @@ test('every screen, light and dark', async ({ page, person }) => {
   await shoot('new-data')
   await person.presses('Continue to the plan')
   await shoot('new-plan')
+})
+
+test('the icon of the installers: the page’s own, in the size that every system makes its smaller ones of', async ({ page }) => {
+  await page.setViewportSize({ width: 1024, height: 1024 })
+  const icon = readFileSync(join(root, 'renderer/public/icon.svg'), 'utf8').replace('<svg ', '<svg width="1024" height="1024" style="display: block" ')
+  await page.goto('about:blank')
+  await page.setContent(`<body style="margin: 0">${icon}`)
+  await page.screenshot({ path: join(root, 'main/hosts/electron/resources/icon.png'), omitBackground: true })
 })
 
 test.afterAll(() => {

