@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { AppError } from '../../preload/contract/errors.ts'
 import { isFields } from './layout.ts'
-import type { Row } from './rows.ts'
+import type { Row } from './row.ts'
 
 const largest = 64 * 2 ** 20
 

@@ -7,7 +7,8 @@ import { Fingerprints } from './fingerprints.ts'
 import type { Layout, PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
 import { RowRefusal } from './layout.ts'
 import { questionText } from './layouts/prompts.ts'
-import { type Format, type Row, openRows } from './rows.ts'
+import type { Row } from './row.ts'
+import { type Format, openRows } from './rows.ts'
 
 export type { Choice, PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
 

@@ -6,10 +6,8 @@ import { textRows } from './formats/lines.ts'
 import { isParquet, parquetRows } from './formats/parquet.ts'
 import { labelsBeside, withLabels } from './labels.ts'
 import { isKnownColumn } from './layouts/by-columns.ts'
+import type { Row } from './row.ts'
 import { magicOf, openSource, type Source } from './source.ts'
-
-/** `number` is the line in the file (JSON Lines, text), the row of the sheet (CSV: the header is row 1) or the place in the array, from 1. */
-export type Row = { number: number; value: unknown } | { number: number; fault: string }
 
 export type Format = 'JSON' | 'JSON Lines' | 'CSV' | 'Parquet' | 'text'
 

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { parse } from 'csv-parse'
 import { AppError } from '../../../preload/contract/errors.ts'
 import { isFields } from '../layout.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Source } from '../source.ts'
 import { unreadable } from '../source.ts'
 

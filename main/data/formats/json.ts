@@ -4,7 +4,7 @@
  */
 import { AppError } from '../../../preload/contract/errors.ts'
 import { type Fields, isFields } from '../layout.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Source } from '../source.ts'
 import { Scan, close, closeBrace, endOfValue, isSpace, open, openBrace, splitMembers } from './json-scan.ts'
 import { textLines } from './lines.ts'

@@ -1,6 +1,6 @@
 /** A byte stream cut at its newlines; and plain text, of which each line that is not empty is a row. */
 import { AppError } from '../../../preload/contract/errors.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Source } from '../source.ts'
 
 const newline = 0x0a

@@ -5,7 +5,7 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { type AsyncBuffer, type Compressors, type FileMetaData, type RowGroup, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { compressors as portable } from 'hyparquet-compressors'
 import { AppError } from '../../../preload/contract/errors.ts'
-import type { Row } from '../rows.ts'
+import type { Row } from '../row.ts'
 import type { Source } from '../source.ts'
 import { unreadable } from '../source.ts'
 
