@@ -1,28 +1,35 @@
-/** Token ids → the tensors that training and scoring graphs take. */
+/** Token ids → the tensors that graphs take. */
+import { type TableShape, idType } from '../../native-models/families/tables.ts'
+import { blocksOf } from './blocks.ts'
 import type { BatchShape, Sequence } from './protocol.ts'
 import { type DeviceTensor, tensor } from './sessions.ts'
 
+/** Token ids [n, 1], of the type that graphs of this model look them up by. */
+export function tokenIds(ids: Int32Array, config: TableShape): DeviceTensor {
+  return idType(blocksOf(config)) === 'int32' ? tensor('int32', [ids.length, 1], ids) : tensor('int64', [ids.length, 1], BigInt64Array.from(ids, BigInt))
+}
+
 /** `tokens`, `places` and `targets` of graphs.ts; the rest of each is padding. */
-export function sequenceFeeds(sequences: readonly Sequence[], { rows, length, positions }: BatchShape): Record<string, DeviceTensor> {
-  const tokens = new BigInt64Array(rows * length)
+export function sequenceFeeds(sequences: readonly Sequence[], { rows, length, positions }: BatchShape, config: TableShape): Record<string, DeviceTensor> {
+  const tokens = new Int32Array(rows * length)
   const places = new BigInt64Array(positions)
-  const targets = new BigInt64Array(positions)
+  const targets = new Int32Array(positions)
   let at = 0
   sequences.forEach(({ promptIds, completionIds }, row) => {
     const total = promptIds.length + completionIds.length
     if (promptIds.length === 0) throw new Error('a sequence needs at least one prompt token to predict from')
     if (row >= rows || total > length || at + completionIds.length > positions) throw new Error(`sequence ${row} of ${total} tokens does not fit the batch shape ${rows}×${length}, ${positions} positions`)
-    promptIds.forEach((id, t) => (tokens[row * length + t] = BigInt(id)))
+    tokens.set(promptIds, row * length)
+    tokens.set(completionIds, row * length + promptIds.length)
     completionIds.forEach((id, t) => {
-      tokens[row * length + promptIds.length + t] = BigInt(id)
       places[at] = BigInt(row * length + promptIds.length + t - 1) // the state before the token predicts it
-      targets[at++] = BigInt(id)
+      targets[at++] = id
     })
   })
   return {
-    tokens: tensor('int64', [rows * length, 1], tokens),
+    tokens: tokenIds(tokens, config),
     places: tensor('int64', [positions, 1], places),
-    targets: tensor('int64', [positions, 1], targets),
+    targets: tokenIds(targets, config),
   }
 }
 

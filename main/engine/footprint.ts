@@ -6,8 +6,10 @@ import { activationBytes } from '../../native-models/onnx/memory.ts'
 import { type Graph, sizeOf } from '../../native-models/onnx/types.ts'
 import { scoringGraph, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
+import { fedTensors } from '../../native-models/families/tables.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
-import { headChunkFor } from './graphs.ts'
+import { blockBytes, blocksOf } from './blocks.ts'
+import { specOf } from './graphs.ts'
 import { explained } from './models.ts'
 import type { Footprint, FootprintParams, GraphSize } from './protocol.ts'
 
@@ -17,9 +19,9 @@ export function footprint({ folder, tuning, scoring, training, sampling, device 
     const checkpoint = openCheckpoint(folder)
     closeCheckpoint(checkpoint)
     const { config } = checkpoint
-    const weights = expectedTensors(config)
+    const weights = fedTensors(expectedTensors(config), blocksOf(config))
     const lora = tuning.kind === 'full' ? null : { r: tuning.r, alpha: tuning.alpha, targets: tuning.targets }
-    const spec = { config, weights, lora, headChunk: headChunkFor(config.vocabSize) }
+    const spec = specOf({ config, weights, lora })
     const elements = weights.map(({ shape }) => sizeOf(shape))
     return {
       parameters: elements.reduce((sum, size) => sum + size, 0),
@@ -33,8 +35,8 @@ export function footprint({ folder, tuning, scoring, training, sampling, device 
       scoring: scoring.map((shape) => sizeOfGraph(scoringGraph(spec, shape))),
       training: training.map(({ objective, shape }) => sizeOfGraph(trainingGraph(spec, objective, shape))),
       sampling: sampling.map(({ rows, prompts, promptLength, capacity }) => ({
-        prefill: sizeOfGraph(prefillGraph(config, prompts, promptLength)),
-        decode: sizeOfGraph(decodeGraph(config, rows, capacity, device === 'cpu' ? 'rows' : 'whole')),
+        prefill: sizeOfGraph(prefillGraph(config, prompts, promptLength, blockBytes)),
+        decode: sizeOfGraph(decodeGraph(config, rows, capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes)),
       })),
     }
   })

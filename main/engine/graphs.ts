@@ -4,6 +4,8 @@ import { totalmem } from 'node:os'
 import { activationBytes } from '../../native-models/onnx/memory.ts'
 import type { Graph } from '../../native-models/onnx/types.ts'
 import { encodeModel } from '../../native-models/onnx/wire.ts'
+import type { ModelSpec } from '../../native-models/training/graphs.ts'
+import { blockBytes } from './blocks.ts'
 import { Cache } from './cache.ts'
 import type { Place } from './protocol.ts'
 import { type Session, openSession } from './sessions.ts'
@@ -24,5 +26,8 @@ const SESSION_BYTES = 32 * 2 ** 20
 /** Frees their memory (activations of the largest batch, each) before other work begins. */
 export const forgetSessions = (): void => sessions.clear()
 
+/** A model as training and scoring graphs of this process want it. */
+export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>): ModelSpec => ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes })
+
 /** Positions whose logits are held at once: at most 64 MB of them. With fewer, reading the head's weights takes longer than the products. */
-export const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))
+const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))

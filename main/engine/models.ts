@@ -5,9 +5,11 @@ import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
-import { type Lora, type TensorSpec, loraName } from '../../native-models/training/lora.ts'
+import { type TensorSpec, fedTensors } from '../../native-models/families/tables.ts'
+import { type Lora, loraName } from '../../native-models/training/lora.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import { blocksOf } from './blocks.ts'
 import { Cache } from './cache.ts'
 import type { ModelRef } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
@@ -17,9 +19,9 @@ export interface LoadedModel {
   readonly config: ModelConfig
   /** `config.json` as it is, to pass on. */
   readonly configJson: JsonObject
-  /** Every weight, in the model's order. */
+  /** Every weight as it is fed, in the model's order. */
   readonly specs: readonly TensorSpec[]
-  /** By Hugging Face name, on the device. */
+  /** By the names of `specs`, on the device. */
   readonly tensors: Tensors
 }
 
@@ -44,9 +46,9 @@ export function readModel(folder: string, device: Device): Promise<LoadedModel> 
   return explained(async () => {
     const checkpoint = openCheckpoint(folder)
     try {
-      const specs = expectedTensors(checkpoint.config)
+      const specs = fedTensors(expectedTensors(checkpoint.config), blocksOf(checkpoint.config))
       const tensors: Record<string, DeviceTensor> = {}
-      for (const { name, shape } of specs) tensors[name] = await upload(tensor('float32', shape, readWeights(checkpoint, name)), device)
+      for (const { name, shape, block } of specs) tensors[name] = await upload(tensor('float32', shape, readWeights(checkpoint, block?.of ?? name, block && [block.start, block.end])), device)
       return { folder, config: checkpoint.config, configJson: checkpoint.configJson, specs, tensors }
     } finally {
       closeCheckpoint(checkpoint)

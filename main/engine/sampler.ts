@@ -1,11 +1,13 @@
 /** Generates responses: many sequences at once, one token a step, each with random numbers of its own. */
 import { decodeGraph, logitsGraph, prefillGraph } from '../../native-models/families/decoding.ts'
 import { uniform } from '../../native-models/random.ts'
+import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { FinishReason } from '../../preload/contract/domain.ts'
+import { blockBytes } from './blocks.ts'
 import { type KeyValueCache, emptyCache, grownCache, writeRows } from './cache-rows.ts'
 import { allCandidates, chooseToken } from './choose.ts'
 import type { CallContext } from './dispatch.ts'
-import { scalar } from './feeds.ts'
+import { scalar, tokenIds } from './feeds.ts'
 import { Cache } from './cache.ts'
 import { type Merged, merge } from './merged.ts'
 import type { ModelRef, Place, SampleEvent, SampleParams, SampleResult } from './protocol.ts'
@@ -59,8 +61,8 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
     return { prompt: given?.prompt ?? 0, key: given?.key ?? [], ids: [], finish: given ? null : 'length', length: prompts[given?.prompt ?? 0]!.length }
   })
 
-  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength))
-  const read = await prefill.run({ ...common, ...promptFeeds(prompts, shape) })
+  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength, blockBytes))
+  const read = await prefill.run({ ...common, ...promptFeeds(prompts, shape, config) })
   const roomFor = (slots: number): number => (device === 'cpu' ? Math.min(shape.capacity, Math.ceil(slots / GROWTH) * GROWTH) : shape.capacity)
   let cache = emptyCache(config, shape.rows, roomFor(shape.promptLength))
   for (let layer = 0; layer < config.layers; layer++) {
@@ -68,9 +70,9 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
   }
   if (device !== 'cpu') cache = await cacheOnDevice(cache, device)
 
-  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole'))
+  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes))
   const wholeRow = async (hidden: DeviceTensor): Promise<Float32Array> => {
-    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!))
+    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!, blockBytes))
     return (await session.run({ ...common, hidden }))['logits']!.data as Float32Array
   }
 
@@ -82,7 +84,7 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
       await chooseAll(rows, rowOf, choice, params, wholeRow)
       if (params.stream) context.emit({ step, ids: Int32Array.from(params.rows, (_, i) => (rows[i]!.ids.length > step ? rows[i]!.ids[step]! : -1)) })
       if (rows.every(({ finish }) => finish !== null) || step + 1 >= maxNewTokens) break
-      choice = await decode.run({ ...common, ...stepFeeds(rows), ...cache.feeds }, device === 'cpu' ? undefined : inPlace(cache))
+      choice = await decode.run({ ...common, ...stepFeeds(rows, config), ...cache.feeds }, device === 'cpu' ? undefined : inPlace(cache))
       if (device === 'cpu') {
         const needed = roomFor(Math.max(...rows.map(({ length }) => length + 1)))
         if (needed > cache.capacity) cache = grownCache(cache, config, shape.rows, needed)
@@ -136,19 +138,19 @@ function requireFit({ prompts, rows, shape, maxNewTokens }: SampleParams): void 
   })
 }
 
-function promptFeeds(prompts: readonly Int32Array[], { prompts: count, promptLength }: SampleParams['shape']): Tensors {
-  const tokens = new BigInt64Array(count * promptLength)
+function promptFeeds(prompts: readonly Int32Array[], { prompts: count, promptLength }: SampleParams['shape'], config: ModelConfig): Tensors {
+  const tokens = new Int32Array(count * promptLength)
   const last = new BigInt64Array(count)
   prompts.forEach((ids, i) => {
-    ids.forEach((id, t) => (tokens[i * promptLength + t] = BigInt(id)))
+    tokens.set(ids, i * promptLength)
     last[i] = BigInt(i * promptLength + ids.length - 1)
   })
-  return { tokens: tensor('int64', [count * promptLength, 1], tokens), last: tensor('int64', [count, 1], last) }
+  return { tokens: tokenIds(tokens, config), last: tensor('int64', [count, 1], last) }
 }
 
-function stepFeeds(rows: readonly Row[]): Tensors {
+function stepFeeds(rows: readonly Row[], config: ModelConfig): Tensors {
   return {
-    tokens: tensor('int64', [rows.length, 1], BigInt64Array.from(rows, ({ ids }) => BigInt(ids.at(-1) ?? 0))),
+    tokens: tokenIds(Int32Array.from(rows, ({ ids }) => ids.at(-1) ?? 0), config),
     lengths: tensor('int64', [rows.length, 1], BigInt64Array.from(rows, ({ length }) => BigInt(length))),
     filled: tensor('float32', [rows.length, 1, 1, 1], Float32Array.from(rows, ({ length }) => length)),
   }

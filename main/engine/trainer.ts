@@ -4,13 +4,14 @@
  */
 import { type AdamWScalars, adamwGraph, adamwInPlace, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
 import { trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
-import { type Lora, type TensorSpec, initialLora } from '../../native-models/training/lora.ts'
+import type { TensorSpec } from '../../native-models/families/tables.ts'
+import { type Lora, initialLora } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CallContext } from './dispatch.ts'
 import { membership, perToken, scalar, sequenceFeeds } from './feeds.ts'
-import { forgetSessions, headChunkFor, sessionFor } from './graphs.ts'
+import { forgetSessions, sessionFor, specOf } from './graphs.ts'
 import { disposeAll, explained, forgetModels, loadModel, readAdapterTensors, readModel } from './models.ts'
 import type { MicroBatch, PairMetrics, Place, TrainStepParams, TrainStepResult, TrainingParams, TrainingStarted } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
@@ -26,7 +27,7 @@ export async function startTraining(params: TrainingParams): Promise<TrainingSta
   const place = { device, threads }
   const model = tuning.kind === 'full' ? await readModel(from ?? folder, device) : await loadModel(folder, device)
   const lora = tuning.kind === 'full' ? null : { r: tuning.r, alpha: tuning.alpha, targets: tuning.targets }
-  const spec = { config: model.config, weights: model.specs, lora, headChunk: headChunkFor(model.config.vocabSize) }
+  const spec = specOf({ config: model.config, weights: model.specs, lora })
   const trainable = trainableTensors(spec)
 
   const fill = (make: (one: TensorSpec) => Float32Array): Promise<Tensors> => fillAll(trainable, device, make)
@@ -116,7 +117,7 @@ async function accumulate({ params, place, spec, trainable, values, sums }: Trai
   // Asked for anew each time: scoring other models in between may have put the shared one out of memory.
   const frozen = spec.lora ? (await loadModel(params.folder, place.device)).tensors : {}
   const session = await sessionFor(['train', spec.config, spec.lora, objective, shape, spec.headChunk], place, () => trainingGraph(spec, objective, shape))
-  const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape) }
+  const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape, spec.config) }
   const fetches: Record<string, DeviceTensor | null> = { loss: null }
   for (const { name } of trainable) {
     feeds[`sum.${name}`] = sums[name]!

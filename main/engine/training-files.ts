@@ -1,6 +1,8 @@
 /** What training writes: checkpoints to resume from, and the finished adapter or model. Written beside, fsynced, renamed. */
 import { basename, join } from 'node:path'
-import { loraName, type TensorSpec } from '../../native-models/training/lora.ts'
+import { type TensorSpec, wholeTensors } from '../../native-models/families/tables.ts'
+import { sizeOf } from '../../native-models/onnx/types.ts'
+import { loraName } from '../../native-models/training/lora.ts'
 import { writeAdapter } from '../../native-models/weights/adapter.ts'
 import { writeCheckpoint } from '../../native-models/weights/checkpoint.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
@@ -20,12 +22,11 @@ export interface SavedState {
 }
 const groups = ['values', 'm', 'v'] as const
 
-/** Parameters and both moments, by `<group>/<name>`; the step in the metadata. */
+/** Parameters and both moments, by `<group>/<name>`; the step in the metadata. Blocks of a table are one tensor here. */
 export async function saveCheckpoint(training: Training, path: string): Promise<SavedFile> {
   const tensors: TensorToWrite[] = []
   for (const group of groups) {
-    const data = await onCpu(training[group], training.trainable)
-    for (const { name, shape } of training.trainable) tensors.push({ name: `${group}/${name}`, dtype: 'F32' as const, shape, data: data.get(name)! })
+    tensors.push(...toWrite(training.trainable, await onCpu(training[group], training.trainable), `${group}/`))
   }
   return explained(() => writeSafetensors(path, tensors, { step: String(training.step) }))
 }
@@ -35,9 +36,13 @@ export function readCheckpoint(path: string, trainable: readonly TensorSpec[]): 
   const file = openSafetensors(path)
   try {
     const shapes = new Map([...file.tensors].map(([name, { shape }]) => [name, String(shape)]))
-    const fits = shapes.size === groups.length * trainable.length && groups.every((group) => trainable.every(({ name, shape }) => shapes.get(`${group}/${name}`) === String(shape)))
+    const whole = wholeTensors(trainable)
+    const fits = shapes.size === groups.length * whole.length && groups.every((group) => whole.every(({ name, shape }) => shapes.get(`${group}/${name}`) === String(shape)))
     if (!fits || !/^\d+$/.test(file.metadata['step'] ?? '')) throw new ModelError(`${path} is a checkpoint of another training; resume with the settings that it was saved under, or start the stage anew.`)
-    const read = (group: string): Map<string, Float32Array> => new Map(trainable.map(({ name }) => [name, file.readFloats(`${group}/${name}`)]))
+    const read = (group: string): Map<string, Float32Array> => new Map(trainable.map(({ name, shape, block }) => {
+      const width = sizeOf(shape.slice(1))
+      return [name, file.readFloats(`${group}/${block?.of ?? name}`, block && [block.start * width, block.end * width])]
+    }))
     return { step: Number(file.metadata['step']), values: read('values'), m: read('m'), v: read('v') }
   } finally {
     file.close()
@@ -49,7 +54,7 @@ export async function saveModel({ params, model, trainable, values, spec }: Trai
   const data = await onCpu(values, trainable)
   forgetModels() // what lay in this folder before
   if (!spec.lora) {
-    const files = await explained(() => writeCheckpoint(folder, { ...model.configJson, torch_dtype: 'float32' }, trainable.map(({ name, shape }) => ({ name, dtype: 'F32' as const, shape, data: data.get(name)! }))))
+    const files = await explained(() => writeCheckpoint(folder, { ...model.configJson, torch_dtype: 'float32' }, toWrite(trainable, data)))
     return { ...files[0]!, path: folder }
   }
   const adapted = [...linearModules(model.config).keys()].filter((module) => data.has(loraName(module, 'A')))
@@ -58,6 +63,10 @@ export async function saveModel({ params, model, trainable, values, spec }: Trai
   const { weights } = await explained(() => writeAdapter(folder, { config, modules }, model.config))
   return { ...weights, path: join(folder, basename(weights.path)) }
 }
+
+/** Tensors by their usual names, those in blocks put together as they are written. */
+const toWrite = (trainable: readonly TensorSpec[], data: ReadonlyMap<string, Float32Array>, prefix = ''): TensorToWrite[] =>
+  wholeTensors(trainable).map(({ name, shape, pieces }) => ({ name: prefix + name, dtype: 'F32', shape, data: () => pieces.map((piece) => data.get(piece.name)!) }))
 
 async function onCpu(tensors: Tensors, trainable: readonly TensorSpec[]): Promise<Map<string, Float32Array>> {
   const read = new Map<string, Float32Array>()

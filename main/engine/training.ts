@@ -1,6 +1,6 @@
 /** What a training in progress holds. */
 import type { ModelSpec } from '../../native-models/training/graphs.ts'
-import type { TensorSpec } from '../../native-models/training/lora.ts'
+import type { TensorSpec } from '../../native-models/families/tables.ts'
 import type { LoadedModel } from './models.ts'
 import type { Place, TrainingParams } from './protocol.ts'
 import type { Tensors } from './sessions.ts'

@@ -3,10 +3,11 @@ import type { GraphBuilder } from '../onnx/builder.ts'
 import { type Shape, type Value, sizeOf } from '../onnx/types.ts'
 import type { ModelConfig } from '../weights/model-config.ts'
 import type { Attention } from './attention.ts'
-import type { Linear, Parameters } from './parameters.ts'
+import type { FedParameters, Linear, Parameters } from './parameters.ts'
+import { EMBEDDING, HEAD } from './tables.ts'
 
 /**
- * `tokens` int64 [n, 1] → hidden states after the last norm [n, hiddenSize]; `attention` decides who sees whom. With
+ * `tokens` [n, 1] → hidden states after the last norm [n, hiddenSize]; `attention` decides who sees whom. With
  * `places` int64 [m, 1] only those rows [m, hiddenSize] are made: the last layer's MLP works for no others.
  */
 export function decoder(b: GraphBuilder, config: ModelConfig, p: Parameters, tokens: Value, attention: Attention, places?: Value): Value {
@@ -44,13 +45,12 @@ export function decoder(b: GraphBuilder, config: ModelConfig, p: Parameters, tok
   return norm(x, 'model.norm')
 }
 
-const EMBEDDING = 'model.embed_tokens.weight'
 /** The table of the head: the embedding itself where they are tied. */
-const headOf = ({ tied }: ModelConfig): string => (tied ? EMBEDDING : 'lm_head.weight')
+const headOf = ({ tied }: ModelConfig): string => (tied ? EMBEDDING : HEAD)
 const tableOf = ({ vocabSize, hiddenSize }: ModelConfig): Shape => [vocabSize, hiddenSize]
 
-/** The head [vocabSize, hiddenSize]. */
-export const head = (p: Parameters, config: ModelConfig): Value => p.tensor(headOf(config), tableOf(config))
+/** The head [vocabSize, hiddenSize], in its blocks of rows. */
+export const head = (p: FedParameters, config: ModelConfig): Value[] => p.table(headOf(config), tableOf(config))
 
 /** The logits [n, vocabSize] of hidden states [n, hiddenSize]. */
 export function logitsOf(b: GraphBuilder, config: ModelConfig, p: Parameters, hidden: Value): Value {

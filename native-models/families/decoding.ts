@@ -7,29 +7,30 @@ import type { ModelConfig } from '../weights/model-config.ts'
 import { cachedAttention, causalAttention } from './attention.ts'
 import { decoder, logitsOf } from './decoder.ts'
 import { type Parameters, fedParameters } from './parameters.ts'
+import { vocabularyBlocks } from './tables.ts'
 
 /** How many of the likeliest tokens a step hands out. */
 export const candidates = (vocabSize: number): number => Math.min(256, vocabSize)
 
 /**
- * Reads `prompts` prompts padded to `length`. Feeds: weights, tokens int64 [prompts·length, 1], last int64 [prompts, 1]
+ * Reads `prompts` prompts padded to `length`. Feeds: weights, tokens [prompts·length, 1] (`idType`), last int64 [prompts, 1]
  * (flat place of each prompt's last token), inverseTemperature []. Outputs: the choice (see `emitChoice`) and per layer
  * keys.i, values.i [prompts, kvHeads, length, headDim], keys rotated.
  */
-export function prefillGraph(config: ModelConfig, prompts: number, length: number): Graph {
+export function prefillGraph(config: ModelConfig, prompts: number, length: number, blockBytes?: number): Graph {
   const b = new GraphBuilder()
-  const p = fedParameters(b)
+  const p = fedParameters(b, vocabularyBlocks(config, blockBytes))
   const attention = causalAttention(b, config, prompts, length, (layer, keys, values) => {
     b.output(`keys.${layer}`, keys)
     b.output(`values.${layer}`, b.identity(values))
   })
-  const hidden = decoder(b, config, p, b.input('tokens', 'int64', [prompts * length, 1]), attention, b.input('last', 'int64', [prompts, 1]))
+  const hidden = decoder(b, config, p, p.ids('tokens', prompts * length), attention, b.input('last', 'int64', [prompts, 1]))
   emitChoice(b, config, p, hidden)
   return finished(b)
 }
 
 /**
- * One token for each of `rows` sequences. Feeds: weights, tokens int64 [rows, 1], lengths int64 [rows, 1] and filled
+ * One token for each of `rows` sequences. Feeds: weights, tokens [rows, 1] (`idType`), lengths int64 [rows, 1] and filled
  * float [rows, 1, 1, 1] (slots in use, which is the new token's position), slots float [1, 1, 1, capacity] (0, 1, 2, …),
  * inverseTemperature [], and per layer cache.keys.i [rows, kvHeads, capacity, headDim], cache.values.i [rows, kvHeads,
  * headDim, capacity]; with 'rows' a run may feed cache and slots of a smaller capacity.
@@ -37,10 +38,10 @@ export function prefillGraph(config: ModelConfig, prompts: number, length: numbe
  * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
  * for devices where the cache stays and is overwritten in place.
  */
-export function decodeGraph(config: ModelConfig, rows: number, capacity: number, update: 'rows' | 'whole'): Graph {
+export function decodeGraph(config: ModelConfig, rows: number, capacity: number, update: 'rows' | 'whole', blockBytes?: number): Graph {
   const { kvHeads, headDim } = config
   const b = new GraphBuilder()
-  const p = fedParameters(b)
+  const p = fedParameters(b, vocabularyBlocks(config, blockBytes))
   const lengths = b.input('lengths', 'int64', [rows, 1])
   const cacheOf = (layer: number) => ({
     keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, capacity, headDim], 2),
@@ -58,15 +59,15 @@ export function decodeGraph(config: ModelConfig, rows: number, capacity: number,
     b.output(`keys.${layer}`, b.where(b.reshape(next, [rows, 1, capacity, 1]), key, cache.keys))
     b.output(`values.${layer}`, b.where(next, b.transpose(value, [0, 1, 3, 2]), cache.values))
   })
-  const hidden = decoder(b, config, p, b.input('tokens', 'int64', [rows, 1]), attention)
+  const hidden = decoder(b, config, p, p.ids('tokens', rows), attention)
   emitChoice(b, config, p, hidden)
   return finished(b)
 }
 
 /** All logits of given hidden states: feeds hidden [rows, hiddenSize], the head, inverseTemperature; output logits [rows, vocabSize]. */
-export function logitsGraph(config: ModelConfig, rows: number): Graph {
+export function logitsGraph(config: ModelConfig, rows: number, blockBytes?: number): Graph {
   const b = new GraphBuilder()
-  b.output('logits', scaledLogits(b, config, fedParameters(b), b.input('hidden', b.float, [rows, config.hiddenSize])))
+  b.output('logits', scaledLogits(b, config, fedParameters(b, vocabularyBlocks(config, blockBytes)), b.input('hidden', b.float, [rows, config.hiddenSize])))
   return finished(b)
 }
 

@@ -2,6 +2,7 @@
  * Builds a graph node by node. One method per op; shape and dtype are inferred at once, so a mistake throws
  * where it is made, naming op, node and shapes. Everything is a plain value: no session, no tensor, no device.
  */
+import type { RowBlock } from './row-blocks.ts'
 import { type Inferred, axisOf, dtypeCodes, inference } from './shapes.ts'
 import { type Attributes, type Constant, type DType, type Graph, GraphError, type Node, type Phase, type Shape, type TensorData, type Value, isOpen, show } from './types.ts'
 
@@ -270,19 +271,30 @@ export class GraphBuilder {
   }
 
   /**
-   * Log-probabilities of `targets` [n, 1] (int64) given `hidden` [n, D] under the head [V, D], without keeping logits:
-   * works in chunks of `chunk` positions. The second result is the direction U = E[y] − p·E [n, D], so that the
-   * gradient with respect to hidden is g·U (ENGINE §8); it costs nothing unless it is used. With `cap` logits are
-   * soft-capped, and each row of E in U is weighted by its cap's slope.
+   * Log-probabilities of `targets` [n, 1] given `hidden` [n, D] under the head [V, D], one value or blocks of its rows
+   * (row-blocks.ts says what ids are then), without keeping logits: works in chunks of `chunk` positions. The second result
+   * is the direction U = E[y] − p·E [n, D], so that the gradient with respect to hidden is g·U (ENGINE §8); the others are
+   * `HeadSums`; they cost nothing unless used. With `cap` logits are soft-capped, and each row of E in U is weighted by its
+   * cap's slope.
    */
-  completionLogps(hidden: Value, head: Value, targets: Value, chunk: number, cap: number | null = null): [Value, Value] {
-    return this.emit('CompletionLogps', [hidden, head, targets], headAttributes(chunk, cap), [], 'creamery') as [Value, Value]
+  completionLogps(hidden: Value, head: readonly Value[], targets: Value, chunk: number, cap: number | null = null): [Value, Value, Value, Value] {
+    return this.emit('CompletionLogps', [hidden, targets, ...head], headAttributes(chunk, cap), [], 'creamery') as [Value, Value, Value, Value]
   }
 
-  /** Gradient of completionLogps with respect to the head [V, D], for the gradient `g` [n] of the log-probabilities. */
-  completionHeadGradient(hidden: Value, head: Value, targets: Value, g: Value, chunk: number, cap: number | null = null): Value {
-    return this.#one('CompletionHeadGradient', [hidden, head, targets, g], headAttributes(chunk, cap), [], 'creamery')
+  /**
+   * Gradient of completionLogps with respect to a block of the head, for the gradient `g` [n] of the log-probabilities.
+   * What a position's softmax over the whole head needs from the other blocks are its `sums`; where the block is the whole,
+   * they are null and made again.
+   */
+  completionHeadGradient(hidden: Value, { rows, start }: RowBlock, sums: HeadSums | null, targets: Value, g: Value, chunk: number, cap: number | null = null): Value {
+    return this.#one('CompletionHeadGradient', [hidden, targets, g, rows, sums?.max ?? null, sums?.sum ?? null], { ...headAttributes(chunk, cap), start }, [], 'creamery')
   }
+}
+
+/** Of each position's logits over the whole head: the largest, and Σ exp(logit − max); [n, 1] both. */
+export interface HeadSums {
+  readonly max: Value
+  readonly sum: Value
 }
 
 const headAttributes = (chunk: number, cap: number | null): Attributes => ({ chunk, ...(cap !== null && { cap: { float: cap } }) })

@@ -115,11 +115,11 @@ const matmulNBits: Infer = ([x, codes, scales], attributes) => {
   return [like(x!, [...x!.shape.slice(0, -1), n])]
 }
 
-/** hidden [n, D], head [V, D], targets [n, 1] → logps [n], direction [n, D]. */
-const completionLogps: Infer = ([hidden, head, targets]) => {
+/** hidden [n, D], targets [n, 1], the head's blocks [.., D] → logps [n], direction [n, D], max and sum [n, 1]. */
+const completionLogps: Infer = ([hidden, targets, ...head]) => {
   const [n, width] = hidden!.shape
-  if (head!.shape[1] !== width || targets!.shape[0] !== n) throw new GraphError(`hidden [${hidden!.shape.join(', ')}], head [${head!.shape.join(', ')}] and targets [${targets!.shape.join(', ')}] do not fit`)
-  return [like(hidden!, [n!]), like(hidden!)]
+  if (head.some(({ shape }) => shape[1] !== width) || targets!.shape[0] !== n) throw new GraphError(`hidden [${hidden!.shape.join(', ')}], head ${head.map(({ shape }) => `[${shape.join(', ')}]`).join(' ')} and targets [${targets!.shape.join(', ')}] do not fit`)
+  return [like(hidden!, [n!]), like(hidden!), like(hidden!, [n!, 1]), like(hidden!, [n!, 1])]
 }
 
 export const inference: Readonly<Record<string, Infer>> = {
@@ -141,7 +141,7 @@ export const inference: Readonly<Record<string, Infer>> = {
   Range: ([start], _attributes, given) => [{ dtype: start!.dtype, shape: [...given] }],
   Silu: ([x]) => [like(x!), like(x!)],
   CompletionLogps: completionLogps,
-  CompletionHeadGradient: ([, head]) => [like(head!)],
+  CompletionHeadGradient: ([, , , rows]) => [like(rows!)],
 }
 
 /** ONNX TensorProto.DataType. */

@@ -1,8 +1,8 @@
 /** AdamW (Loshchilov & Hutter; torch.optim.AdamW), and the global gradient norm, as graphs. */
+import type { TensorSpec } from '../families/tables.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Shape } from '../onnx/types.ts'
-import type { TensorSpec } from './lora.ts'
 
 export interface AdamW {
   readonly beta1: number

@@ -3,13 +3,14 @@ import { gradients } from '../autodiff/backward.ts'
 import { causalAttention } from '../families/attention.ts'
 import { decoder, head } from '../families/decoder.ts'
 import { type Parameters, fedParameters } from '../families/parameters.ts'
+import { type TensorSpec, vocabularyBlocks } from '../families/tables.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 import { fuseSums } from '../onnx/fuse.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Value } from '../onnx/types.ts'
 import type { ModelConfig } from '../weights/model-config.ts'
-import { type Lora, type TensorSpec, loraTensors, withLora } from './lora.ts'
+import { type Lora, loraTensors, withLora } from './lora.ts'
 import { consistencyDpoLoss, sftLoss } from './objectives.ts'
 
 /**
@@ -25,12 +26,14 @@ export interface Bucket {
 
 export interface ModelSpec {
   readonly config: ModelConfig
-  /** All weights of the model, Hugging Face names and shapes. */
+  /** All weights of the model as they are fed: Hugging Face names and shapes, large tables in blocks (families/tables.ts). */
   readonly weights: readonly TensorSpec[]
   /** The adapter, or null: no adapter (scoring) or full fine-tuning (training). */
   readonly lora: Lora | null
   /** Completion positions whose logits exist at one time. */
   readonly headChunk: number
+  /** What a block of a table may hold, in bytes; BLOCK_BYTES unless given. */
+  readonly blockBytes?: number
 }
 
 export type Objective = { readonly kind: 'sft' } | { readonly kind: 'dpo'; readonly beta: number }
@@ -40,16 +43,16 @@ export const trainableTensors = ({ lora, weights }: ModelSpec): readonly TensorS
 
 /**
  * Log-probabilities of completion tokens. Feeds: weights by name, and
- *   tokens  int64 [rows·length, 1]  ids, padding at the end of each row
+ *   tokens  [rows·length, 1]        ids (`idType`), padding at the end of each row
  *   places  int64 [positions, 1]    flat index (row·length + t) of the hidden state that predicts the token
- *   targets int64 [positions, 1]    the token itself
+ *   targets [positions, 1]          the token itself
  */
-function completionLogps(b: GraphBuilder, { config, lora, headChunk }: ModelSpec, { rows, length, positions }: Bucket): Value {
-  const fed = fedParameters(b)
+function completionLogps(b: GraphBuilder, { config, lora, headChunk, blockBytes }: ModelSpec, { rows, length, positions }: Bucket): Value {
+  const fed = fedParameters(b, vocabularyBlocks(config, blockBytes))
   const parameters: Parameters = lora ? withLora(b, fed, lora) : fed
-  const tokens = b.input('tokens', 'int64', [rows * length, 1])
+  const tokens = fed.ids('tokens', rows * length)
   const predicting = decoder(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
-  return b.completionLogps(predicting, head(parameters, config), b.input('targets', 'int64', [positions, 1]), headChunk, config.logitCap)[0]
+  return b.completionLogps(predicting, head(fed, config), fed.ids('targets', positions), headChunk, config.logitCap)[0]
 }
 
 /** Output: logps [positions]. */

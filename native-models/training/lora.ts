@@ -1,7 +1,8 @@
 /** LoRA: y = x·Wᵀ + (α/r)·(x·Aᵀ)·Bᵀ with A [r, in], B [out, r]; names are PEFT's. */
 import type { Parameters } from '../families/parameters.ts'
 import type { GraphBuilder } from '../onnx/builder.ts'
-import { type Shape, sizeOf } from '../onnx/types.ts'
+import type { TensorSpec } from '../families/tables.ts'
+import { sizeOf } from '../onnx/types.ts'
 import { hashText, uniform } from '../random.ts'
 
 export interface Lora {
@@ -9,11 +10,6 @@ export interface Lora {
   readonly alpha: number
   /** Last parts of module names, e.g. `q_proj`. */
   readonly targets: readonly string[]
-}
-
-export interface TensorSpec {
-  readonly name: string
-  readonly shape: Shape
 }
 
 export const loraName = (module: string, side: 'A' | 'B'): string => `base_model.model.${module}.lora_${side}.weight`

@@ -1,7 +1,7 @@
 /** One optimiser step over all tensors with the shipped graphs: global norm, clipping, AdamW. */
 import type { TensorData } from '../../native-models/onnx/types.ts'
 import { adamwGraph, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
-import type { TensorSpec } from '../../native-models/training/lora.ts'
+import type { TensorSpec } from '../../native-models/families/tables.ts'
 import { runGraph } from '../run-graph.ts'
 import type { Float } from './fixtures.ts'
 

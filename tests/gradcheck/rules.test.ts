@@ -7,6 +7,7 @@ import { gradients, rules } from '../../native-models/autodiff/backward.ts'
 import { type AttentionShape, causalAttention } from '../../native-models/families/attention.ts'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import { lower } from '../../native-models/onnx/lower.ts'
+import { rowsAt } from '../../native-models/onnx/row-blocks.ts'
 import { schedule } from '../../native-models/onnx/schedule.ts'
 import { type Value, sizeOf } from '../../native-models/onnx/types.ts'
 import { normal, uniform } from '../../native-models/random.ts'
@@ -60,8 +61,11 @@ const cases: Record<string, Case> = {
   slice: one('Slice', x(5, 3), (b, p) => b.slice(p, 1, 4, 0)),
   'gather, repeated rows': one('Gather', x(5, 3), (b, p) => b.rows(p, b.int64([4, 0, 4, 4], [4, 1]))),
   'rms norm': { covers: ['SimplifiedLayerNormalization'], inputs: [x(3, 6), x(6)], build: (b, p, w) => b.rmsNorm(p!, w!, 1e-5) },
-  'completion log-probs, chunked': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, e!, b.int64([3, 0, 6, 3, 2], [5, 1]), 2)[0] },
-  'completion log-probs, capped': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, e!, b.int64([3, 0, 6, 3, 2], [5, 1]), 2, 1.3)[0] },
+  'completion log-probs, chunked': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, [e!], b.int64([3, 0, 6, 3, 2], [5, 1]), 2)[0] },
+  'completion log-probs, capped': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(7, 4)], build: (b, h, e) => b.completionLogps(h!, [e!], b.int64([3, 0, 6, 3, 2], [5, 1]), 2, 1.3)[0] },
+  'gather, from blocks of rows': { covers: ['Where'], inputs: [x(2, 3), x(3, 3), x(1, 3)], build: (b, ...table) => rowsAt(b, table, b.int32([4, 0, 2, 4, 5, 1], [6, 1])) },
+  'completion log-probs, the head in blocks': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(2, 4), x(4, 4), x(1, 4)], build: (b, h, ...head) => b.completionLogps(h!, head, b.int32([3, 0, 6, 3, 2], [5, 1]), 2)[0] },
+  'completion log-probs, the head in blocks, capped': { covers: ['CompletionLogps'], inputs: [x(5, 4), x(3, 4), x(4, 4)], build: (b, h, ...head) => b.completionLogps(h!, head, b.int32([3, 0, 6, 3, 2], [5, 1]), 2, 1.3)[0] },
   'gelu, by tanh': one('Sigmoid', x(7), (b, p) => b.geluTanh(p)),
   'soft cap': one('Tanh', x(7), (b, p) => b.softCap(p, 0.8)),
   'grouped-query attention': {

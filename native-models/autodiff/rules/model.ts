@@ -1,5 +1,6 @@
 /** Ops that stand for a piece of a language model. */
 import { capOf } from '../../onnx/builder.ts'
+import { rowBlocksOf } from '../../onnx/row-blocks.ts'
 import type { Rules } from '../registry.ts'
 
 export const model: Rules = {
@@ -14,10 +15,10 @@ export const model: Rules = {
     return [() => b.mul(s, b.sub(scaled, b.mul(n, b.reduceMean(b.mul(scaled, n), [-1])))), () => b.mul(g, n)]
   },
   // logp_t = h_t·E[y_t] − logsumexp(h_t·Eᵀ):  dh = g·U, U = E[y] − p·E;  dE = Σ_t g_t (1[y_t] − p_t) h_tᵀ; under a cap times its slopes
-  CompletionLogps: ({ b, g, x: [hidden, head, targets], y: [, direction], node }) => [
+  CompletionLogps: ({ b, g, x: [hidden, targets, ...head], y: [, direction, max, sum], node }) => [
     () => b.mul(b.reshape(g, [g.shape[0]!, 1]), direction!),
-    () => b.completionHeadGradient(hidden!, head!, targets!, g, node.attributes['chunk'] as number, capOf(node)),
     null,
+    ...rowBlocksOf(head).map((block) => () => b.completionHeadGradient(hidden!, block, head.length === 1 ? null : { max: max!, sum: sum! }, targets!, g, node.attributes['chunk'] as number, capOf(node))),
   ],
   CompletionHeadGradient: { refuse: 'it is itself a gradient, and gradients are not differentiated again' },
 }

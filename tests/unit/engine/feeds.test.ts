@@ -9,8 +9,10 @@ const ids = (minLength: number) => fc.array(fc.integer({ min: 1, max: 99 }), { m
 const batches = fc.array(fc.tuple(ids(1), ids(0)).map(([prompt, completion]) => sequence(prompt, completion)), { minLength: 1, maxLength: 6 })
 const shapeFor = (sequences: readonly Sequence[]) => shapeOf(sequences.map(({ promptIds, completionIds }) => ({ promptTokens: promptIds.length, completionTokens: completionIds.length })), sequences.length + 1)
 
+const config = { vocabSize: 100, hiddenSize: 8 }
+
 test('two rows, worked out', () => {
-  const feeds = sequenceFeeds([sequence([5, 6], [7, 8]), sequence([9], [3])], { rows: 2, length: 4, positions: 4 })
+  const feeds = sequenceFeeds([sequence([5, 6], [7, 8]), sequence([9], [3])], { rows: 2, length: 4, positions: 4 }, config)
   expect(feeds['tokens']!.data).toEqual(BigInt64Array.of(5n, 6n, 7n, 8n, 9n, 3n, 0n, 0n))
   expect(feeds['places']!.data).toEqual(BigInt64Array.of(1n, 2n, 4n, 0n)) // the state before a token predicts it
   expect(feeds['targets']!.data).toEqual(BigInt64Array.of(7n, 8n, 3n, 0n))
@@ -21,7 +23,7 @@ test('two rows, worked out', () => {
 test('every completion token is the target of the place before it, and a member of its own row', () => {
   fc.assert(fc.property(batches, (sequences) => {
     const shape = shapeFor(sequences)
-    const { tokens, places, targets } = Object.fromEntries(Object.entries(sequenceFeeds(sequences, shape)).map(([name, one]) => [name, Array.from(one.data as BigInt64Array, Number)]))
+    const { tokens, places, targets } = Object.fromEntries(Object.entries(sequenceFeeds(sequences, shape, config)).map(([name, one]) => [name, Array.from(one.data as BigInt64Array, Number)]))
     const members = membership(sequences, shape)
     const completions = sequences.flatMap(({ completionIds }, row) => Array.from(completionIds, (id) => ({ id, row })))
     completions.forEach(({ id, row }, i) => {
@@ -41,10 +43,10 @@ test('per-token values survive packing and splitting', () => {
 
 test('what does not fit is refused: too many rows, too long, too many positions, nothing to predict from', () => {
   const one = sequence([1, 2], [3])
-  expect(() => sequenceFeeds([one, one], { rows: 1, length: 16, positions: 16 })).toThrow('sequence 1 of 3 tokens does not fit the batch shape 1×16, 16 positions')
-  expect(() => sequenceFeeds([one], { rows: 1, length: 2, positions: 16 })).toThrow('does not fit')
-  expect(() => sequenceFeeds([one, one], { rows: 2, length: 16, positions: 1 })).toThrow('sequence 1')
-  expect(() => sequenceFeeds([sequence([], [3])], { rows: 1, length: 16, positions: 16 })).toThrow('at least one prompt token')
+  expect(() => sequenceFeeds([one, one], { rows: 1, length: 16, positions: 16 }, config)).toThrow('sequence 1 of 3 tokens does not fit the batch shape 1×16, 16 positions')
+  expect(() => sequenceFeeds([one], { rows: 1, length: 2, positions: 16 }, config)).toThrow('does not fit')
+  expect(() => sequenceFeeds([one, one], { rows: 2, length: 16, positions: 1 }, config)).toThrow('sequence 1')
+  expect(() => sequenceFeeds([sequence([], [3])], { rows: 1, length: 16, positions: 16 }, config)).toThrow('at least one prompt token')
 })
 
 test('reference log-probs of another length than their completions are refused', () => {
