@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
+import { fedTensors, vocabularyBlocks, wholeTensors } from '../../native-models/families/tables.ts'
 import type { TensorData } from '../../native-models/onnx/types.ts'
 import { type Bucket, type ModelSpec, type Objective, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import type { Lora } from '../../native-models/training/lora.ts'
@@ -56,6 +57,15 @@ export function loadModel(folder: string): TestModel {
   const shapes = [...checkpoint.tensors].map(([name, { shape }]) => ({ name, shape }))
   closeCheckpoint(checkpoint)
   return { spec: { config: checkpoint.config, weights: shapes, lora: null, headChunk: 64 }, weights }
+}
+
+/** The same model with its tables in blocks of so many bytes. */
+export function inBlocks({ spec, weights }: TestModel, blockBytes: number): TestModel {
+  const blocks = vocabularyBlocks(spec.config, blockBytes)
+  const fed = fedTensors(spec.weights, blocks)
+  const { hiddenSize } = spec.config
+  const data = fed.map(({ name, block }) => [name, block ? weights[block.of]!.subarray(block.start * hiddenSize, block.end * hiddenSize) : weights[name]!])
+  return { spec: { ...spec, weights: fed, blockBytes }, weights: Object.fromEntries(data) as Record<string, Float32Array> }
 }
 
 // ── batches ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,6 +127,10 @@ export async function runTraining(model: ModelSpec, objective: Objective, bucket
 /** The gradients among a run's results, by tensor name. */
 export const gradientsOf = (results: Results): Record<string, Numbers> =>
   Object.fromEntries(Object.entries(results).filter(([name]) => name.startsWith('grad.')).map(([name, data]) => [name.slice(5), data as Numbers]))
+
+/** The same by the tensors' usual names, where some are in blocks. */
+export const wholeGradients = (results: Results, model: ModelSpec): Record<string, number[]> =>
+  Object.fromEntries(wholeTensors(trainableTensors(model)).map(({ name, pieces }) => [name, pieces.flatMap((piece) => Array.from(results[`grad.${piece.name}`] as Numbers))]))
 
 /** max |a − e| / max |e| must not pass `limit`; DEVIATIONS=1 prints what was measured. */
 export function expectClose(actual: ArrayLike<number> | TensorData, expected: ArrayLike<number>, limit: number, what: string): void {
