@@ -47,7 +47,7 @@ export const figureHandlers: HandlersOf<'training' | 'evaluation'> = {
     const total = { 'both-right': counts.bothRight, 'both-wrong': counts.bothWrong, gained: counts.gained, lost: counts.lost }
     return { rows, total: outcome ? total[outcome] : Object.values(total).reduce((sum, count) => sum + count, 0), counts, tasks: comparedTasks(db, filter.firstModelId, filter.secondModelId) }
   },
-  'evaluation/report': ({ project: { folder }, run }) => askAside(folder, 'reportModels', { runId: run.id }),
+  'evaluation/report': ({ project, run }) => askAside(project, 'reportModels', { runId: run.id }),
 }
 
 function requireStage({ project: { db } }: Workbench, stageId: string): StageRow {

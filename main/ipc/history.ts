@@ -28,7 +28,7 @@ export const historyHandlers: HandlersOf<'history'> = {
     for (const project of projects) {
       const folder = places.pathOf(project)
       try {
-        const { figures, settings: its } = await askAside(folder, 'figuresOfRun', {})
+        const { figures, settings: its } = await askAside({ folder, readOnly: true }, 'figuresOfRun', {})
         runs.push({ project, name: shelf.summaryOf(folder).name, ...figures })
         settings.push(its)
       } catch (error) {

@@ -1,9 +1,8 @@
 import { AppError } from '../../preload/contract/errors.ts'
 import { askAside } from '../pipeline/aside.ts'
-import { goBack } from '../pipeline/branch.ts'
 import { settingsOfChoice } from '../pipeline/rank-again.ts'
 import { listPrompts, rankedPromptView, rankingOfPrompt } from '../pipeline/rank-rows.ts'
-import { rankedNow, rankedSet, viewRanks } from '../pipeline/rank-view.ts'
+import { rankedSet, viewRanks } from '../pipeline/rank-view.ts'
 import { changedSettings, runIn } from '../pipeline/settings.ts'
 import { pairPage, promptHeadOf, responseTexts } from '../store/browse.ts'
 import type { RankingSet } from '../store/rankings.ts'
@@ -27,22 +26,19 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
   },
   'rank/preview': (workbench, { iterationId, choice }) => {
     setOf(workbench, iterationId)
-    return askAside(workbench.project.folder, 'previewRanks', { iterationId, choice })
+    return askAside(workbench.project, 'previewRanks', { iterationId, choice })
   },
-  'rank/bias': (workbench, { iterationId }) => askAside(workbench.project.folder, 'biasOf', { iterationId: workbench.iteration(iterationId).id }),
-  'rank/apply': (workbench, { key, iterationId, choice }) => {
-    const { db } = workbench.project
-    const iteration = workbench.iteration(iterationId)
-    setOf(workbench, iterationId)
-    return workbench.once(key, () => {
-      workbench.requireIdleWriter()
-      const change = settingsOfChoice(runIn(db, iteration), choice)
-      if (changedSettings(runIn(db, iteration), change).length === 0) return { iterationId, setId: iteration.setId!, branched: false }
-      const { id, setId } = goBack(db, iteration, 'pair', change)
-      workbench.events.publish({ kind: 'settings-changed' })
-      return { iterationId: id, setId: setId!, branched: id !== iteration.id }
-    })
-  },
+  'rank/bias': (workbench, { iterationId }) => askAside(workbench.project, 'biasOf', { iterationId: workbench.iteration(iterationId).id }),
+  'rank/apply': (workbench, { key, iterationId, choice }) => workbench.once(key, async () => {
+    workbench.requireIdleWriter()
+    const { id: before } = setOf(workbench, iterationId)
+    const run = runIn(workbench.project.db, workbench.iteration(iterationId))
+    const change = settingsOfChoice(run, choice)
+    if (changedSettings(run, change).length === 0) return { iterationId, setId: before, branched: false }
+    const { id, setId } = await workbench.write('ranking again', 'goBack', { iterationId, stage: 'pair', change })
+    workbench.events.publish({ kind: 'settings-changed' })
+    return { iterationId: id, setId: setId!, branched: id !== iterationId }
+  }),
   'pair/list': (workbench, { iterationId, offset, limit }) => {
     const { db } = workbench.project
     const { rows, total } = pairPage(db, setOf(workbench, iterationId).id, { offset, limit })
@@ -60,6 +56,3 @@ export const rankHandlers: HandlersOf<'rank' | 'pair'> = {
 
 /** @throws AppError 'bad-arguments' before the stage `rank` is done */
 const setOf = (workbench: Workbench, iterationId: string): RankingSet => rankedSet(workbench.project.db, workbench.iteration(iterationId))
-
-/** @throws AppError 'bad-arguments' before the stage `rank` is done */
-export const rankedOf = (workbench: Workbench, iterationId: string): ReturnType<typeof rankedNow> => rankedNow(workbench.project.db, workbench.iteration(iterationId).id)

@@ -1,5 +1,5 @@
 import type { RunStatus, SettingsView } from '../../preload/contract/requests/run.ts'
-import { activate, goBack, previewBack } from '../pipeline/branch.ts'
+import { activate, previewBack } from '../pipeline/branch.ts'
 import { modelTitle, nameOf } from '../pipeline/locate.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { continueFrom, modelChoices } from '../pipeline/rounds.ts'
@@ -27,17 +27,17 @@ export const runHandlers: HandlersOf<'run'> = {
     return settingsView(workbench)
   },
   'run/preview': (workbench, { iterationId, stage, settings }) => previewBack(workbench.project.db, workbench.iteration(iterationId), stage, settings),
-  'run/back': (workbench, { key, iterationId, stage, settings }) => moving(workbench, key, () => goBack(workbench.project.db, workbench.iteration(iterationId), stage, settings)),
+  'run/back': (workbench, { key, iterationId, stage, settings: change }) => moving(workbench, key, () => workbench.write('going back', 'goBack', { iterationId: workbench.iteration(iterationId).id, stage, change })),
   'run/activate': (workbench, { iterationId }) => moving(workbench, null, () => activate(workbench.project.db, workbench.iteration(iterationId))),
   'run/models': ({ project, run }) => modelChoices(project.db, run),
   'run/continue': (workbench, { key, from, settings }) => moving(workbench, key, () => continueFrom(workbench.project.db, workbench.iteration(from), settings)),
 }
 
 /** Another path is active from now on; the same key again changes nothing. */
-function moving(workbench: Workbench, key: string | null, move: () => unknown): RunStatus {
-  workbench.once(key, () => {
+async function moving(workbench: Workbench, key: string | null, move: () => unknown): Promise<RunStatus> {
+  await workbench.once(key, async () => {
     workbench.requireIdleWriter()
-    move()
+    await move()
     workbench.events.publish({ kind: 'settings-changed' })
   })
   return statusOf(workbench)

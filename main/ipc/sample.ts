@@ -3,7 +3,7 @@ import { promptPage, responseTexts } from '../store/browse.ts'
 import type { HandlersOf } from './handler.ts'
 
 export const sampleHandlers: HandlersOf<'sample'> = {
-  'sample/summary': (workbench, { iterationId }) => askAside(workbench.project.folder, 'summariseSamples', { iterationId: workbench.iteration(iterationId).id }),
+  'sample/summary': (workbench, { iterationId }) => askAside(workbench.project, 'summariseSamples', { iterationId: workbench.iteration(iterationId).id }),
   'sample/list': (workbench, { iterationId, task = null, offset, limit }) => {
     const { db } = workbench.project
     const { runId, t } = workbench.iteration(iterationId)

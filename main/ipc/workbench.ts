@@ -5,7 +5,8 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { DeviceView, HostKind } from '../../preload/contract/requests/app.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run.ts'
-import { releaseAside } from '../pipeline/aside.ts'
+import { releaseAside, writeAside } from '../pipeline/aside.ts'
+import type { Write, WriteParams, WriteResult } from '../pipeline/aside-writes.ts'
 import { baseMissing, filesMissing, modelTitle } from '../pipeline/locate.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { soleRun } from '../pipeline/session.ts'
@@ -174,10 +175,22 @@ export class Workbench {
     }
   }
 
-  /** Does it the first time that the key comes (null = every time), and gives that answer again. */
+  /** Has it written aside; while it lasts no job starts and the project stays open. @throws AppError 'no-project', 'project-locked', 'busy', and as the write does */
+  write<Name extends Write>(title: string, write: Name, params: WriteParams<Name>): Promise<WriteResult<Name>> {
+    this.requireIdleWriter()
+    const written = writeAside(this.project, write, params)
+    this.occupy(title, () => {}, written.catch(() => undefined)) // the caller hears of it
+    return written
+  }
+
+  /** Does it the first time that the key comes (null = every time), and gives that answer again; what failed may be tried again. */
   once<T>(key: string | null, work: () => T): T {
     if (key === null) return work()
-    if (!this.#answers.has(key)) this.#answers.set(key, work())
+    if (!this.#answers.has(key)) {
+      const answer = work()
+      this.#answers.set(key, answer)
+      if (answer instanceof Promise) answer.catch(() => this.#answers.delete(key))
+    }
     return this.#answers.get(key) as T
   }
 

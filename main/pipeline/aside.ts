@@ -1,15 +1,26 @@
 /**
- * Asking aside: a thread of this process answers from a read-only connection of its own, so that neither a preview over
- * 20 000 prompts nor another project's figures hold up events and other requests. It starts with the first question.
+ * Aside: a thread of this process does what reads or writes a whole iteration's rows, over a connection of its own, so that
+ * neither a preview over 20 000 prompts nor ranking them anew holds up events and other requests. It starts with the first
+ * request and takes one at a time, in order. What is written is one transaction, and the project's lock is this process's.
  */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AppError, type ErrorCode } from '../../preload/contract/errors.ts'
+import type { Project } from '../store/project.ts'
 import type { AsideParams, AsideResult, Question } from './aside-questions.ts'
+import type { Write, WriteParams, WriteResult } from './aside-writes.ts'
 
 export type ToAside =
-  | { readonly kind: 'ask'; readonly id: number; readonly folder: string; readonly question: Question; readonly params: unknown }
+  | ({ readonly kind: 'ask'; readonly question: Question } & AsideRequest)
+  | ({ readonly kind: 'write'; readonly write: Write } & AsideRequest)
   | { readonly kind: 'release'; readonly done: Int32Array }
+interface AsideRequest {
+  readonly id: number
+  readonly place: Place
+  readonly params: unknown
+}
+/** The project; `readOnly` where this process does not hold its lock. */
+export type Place = Pick<Project, 'folder' | 'readOnly'>
 export type FromAside = { readonly id: number } & ({ readonly value: unknown } | { readonly refusal: { readonly code: ErrorCode; readonly sentence: string } } | { readonly fault: string })
 
 interface Asked {
@@ -20,13 +31,29 @@ let thread: { readonly worker: Worker; readonly asked: Map<number, Asked> } | nu
 let lastId = 0
 
 /** @throws AppError as the question does */
-export function askAside<Name extends Question>(folder: string, question: Name, params: AsideParams<Name>): Promise<AsideResult<Name>> {
+export function askAside<Name extends Question>({ folder, readOnly }: Place, question: Name, params: AsideParams<Name>): Promise<AsideResult<Name>> {
+  return send((id) => ({ kind: 'ask', id, place: { folder, readOnly }, question, params }))
+}
+
+let lastWrite: Promise<unknown> = Promise.resolve()
+
+/** Only for who holds the project for writing. @throws AppError as the write does: nothing of it is then kept */
+export function writeAside<Name extends Write>({ folder, readOnly }: Place, write: Name, params: WriteParams<Name>): Promise<WriteResult<Name>> {
+  const written = send<WriteResult<Name>>((id) => ({ kind: 'write', id, place: { folder, readOnly }, write, params }))
+  lastWrite = written.catch(() => undefined) // whoever asked for it hears of it
+  return written
+}
+
+/** Fulfilled when nothing is being written aside: until then the database would make another writer wait, and its loop with it. */
+export const untilWritten = async (): Promise<void> => void (await lastWrite)
+
+function send<Result>(message: (id: number) => ToAside): Promise<Result> {
   const { worker, asked } = (thread ??= startThread())
   return new Promise((resolve, reject) => {
     const id = ++lastId
     asked.set(id, { resolve: resolve as (value: unknown) => void, reject })
     worker.ref()
-    worker.postMessage({ kind: 'ask', id, folder, question, params } satisfies ToAside)
+    worker.postMessage(message(id))
   })
 }
 

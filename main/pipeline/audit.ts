@@ -4,22 +4,29 @@ import type { Database } from '../store/database.ts'
 import { type Gate, gateOn, insertGate, labelCounts } from '../store/gates.ts'
 import type { Iteration } from '../store/iterations.ts'
 import { currentSetOf } from '../store/rankings.ts'
-import { type StageContext, configOf, dbOf } from './context.ts'
+import { writeAside } from './aside.ts'
+import { type StageContext, configOf } from './context.ts'
+import { runIn } from './settings.ts'
 import { labelRows } from './verdict-effects.ts'
 
 export async function audit(context: StageContext): Promise<string> {
-  const { iteration } = context
-  const db = dbOf(context)
-  const config = configOf(context)
+  const { iteration, project } = context
+  const { db } = project
   const decided = gateDecision(db, iteration)
   if (decided) return summary(db, requirePassage(decided))
-  if (config.gate === 'require') {
+  if (configOf(context).gate === 'require') {
     throw new AppError('method-stopped', 'This run wants its pairs audited by a person before training; audit them in the workbench, or go on with "resume --gate skip" (the model card then says "not audited").')
   }
+  await writeAside(project, 'labelUnaudited', { iterationId: iteration.id })
+  return summary(db, gateDecision(db, iteration)!)
+}
+
+/** Passes the gate without a person: every label is the judge's. @throws AppError 'method-stopped' when they would reverse */
+export function labelUnaudited(db: Database, iteration: Iteration): void {
   const set = currentSetOf(db, iteration.id)!
   const none = { minConsistency: null, minMargin: null, reason: null, measureOnly: false, auditId: null }
-  const labels = labelRows(db, config, set, { measureOnly: false, keep: {} })
-  return summary(db, insertGate(db, { iterationId: iteration.id, setId: set.id, choice: 'not-audited', ...none, idempotencyKey: `${iteration.id} ${set.id} not-audited` }, labels))
+  const labels = labelRows(db, runIn(db, iteration).config, set, { measureOnly: false, keep: {} })
+  insertGate(db, { iterationId: iteration.id, setId: set.id, choice: 'not-audited', ...none, idempotencyKey: `${iteration.id} ${set.id} not-audited` }, labels)
 }
 
 /** What was decided for an iteration as it is ranked now. Null = nothing yet: training waits. */

@@ -18,18 +18,16 @@ import { modelName } from '../store/ids.ts'
 import { type Iteration, iterationsOf, pathTo } from '../store/iterations.ts'
 import { type Model, modelOf, modelsOf } from '../store/models.ts'
 import { type Project, pathForRow } from '../store/project.ts'
-import { currentSetOf } from '../store/rankings.ts'
 import type { Run } from '../store/runs.ts'
 import { stagesWithShared } from '../store/stages.ts'
 import { trainingStepsOf } from '../store/training.ts'
+import { askAside } from './aside.ts'
 import { gateDecision } from './audit.ts'
 import { reportModels } from './compare-runs.ts'
 import { modelRef } from './context.ts'
 import { baseMissing, modelTitle, nameOf } from './locate.ts'
-import { rankedBy, readRanked } from './rank-view.ts'
 import { judgedBy } from './report.ts'
 import { runIn } from './settings.ts'
-import { newestClosed, reportOf } from './spot-check-report.ts'
 
 export interface ExportAsk {
   readonly project: Project
@@ -114,7 +112,7 @@ export async function lineageOf(project: Project, run: Run, model: Model): Promi
   const made = iterationsOf(db, run.id).find(({ producedModelId }) => producedModelId === model.id)
   const path = made ? pathTo(db, made.id) : []
   const rounds: LineageRound[] = []
-  for (const iteration of path) rounds.push(await roundOf(db, iteration))
+  for (const iteration of path) rounds.push(await roundOf(project, iteration))
   const names = new Set(['M0', ...rounds.map(({ makes }) => makes)])
   return {
     project: nameOf(folder), runId: run.id, seed: run.seed, base: { name: modelTitle(run.basePath), sha256: run.baseSha256 }, rounds,
@@ -122,7 +120,8 @@ export async function lineageOf(project: Project, run: Run, model: Model): Promi
   }
 }
 
-async function roundOf(db: Database, iteration: Iteration): Promise<LineageRound> {
+async function roundOf(project: Project, iteration: Iteration): Promise<LineageRound> {
+  const { db } = project
   const { id, t, producedModelId } = iteration
   const gate = t === 0 ? null : gateDecision(db, iteration)
   const training = stagesWithShared(db, iteration).find(({ stage }) => stage === (t === 0 ? 'tune' : 'train'))
@@ -131,7 +130,7 @@ async function roundOf(db: Database, iteration: Iteration): Promise<LineageRound
   return {
     iterationId: id, t, makes: modelName(producedModelId!), sha256: modelOf(db, producedModelId!)!.sha256, config: runIn(db, iteration).config,
     judged: t === 0 ? null : judgedBy(db, iteration), gate, labels: gate && labelCounts(db, gate.id), trainedC: gate && trainedWith(db, gate),
-    audit: await auditOf(db, iteration), training: steps.length === 0 ? null : { steps: steps.length, firstLoss: lossOf(0), lastLoss: lossOf(-1) },
+    audit: await auditOf(project, iteration), training: steps.length === 0 ? null : { steps: steps.length, firstLoss: lossOf(0), lastLoss: lossOf(-1) },
   }
 }
 
@@ -141,11 +140,6 @@ function trainedWith(db: Database, { id }: Gate): number | null {
 }
 
 /** Rankings are read only where people have judged them. */
-async function auditOf(db: Database, { id, t }: Iteration): Promise<LineageRound['audit']> {
-  const set = t === 0 ? undefined : currentSetOf(db, id)
-  if (!set || auditsOfRound(db, id).length === 0) return null
-  await readRanked(db, set)
-  const ranked = rankedBy(db, set)
-  const session = newestClosed(db, ranked)
-  return session ? reportOf(db, session, ranked) : null
+async function auditOf(project: Project, { id, t }: Iteration): Promise<LineageRound['audit']> {
+  return t === 0 || auditsOfRound(project.db, id).length === 0 ? null : askAside(project, 'closedReport', { iterationId: id })
 }

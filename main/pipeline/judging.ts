@@ -4,11 +4,11 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { BlindPair, BlindRanking, Verdict as Key } from '../../preload/contract/requests/audit.ts'
 import type { Choice } from '../cream/agreement.ts'
 import { hasNote, insertNote, noteOn, standingVerdictsIn } from '../store/audits.ts'
-import { promptHeadOf, responseTexts } from '../store/browse.ts'
+import { pairOf, promptHeadOf, responseTexts } from '../store/browse.ts'
 import { type Database, inTransaction } from '../store/database.ts'
 import { humanRankingByKey, insertHumanRanking, standingRankingsIn } from '../store/human-rankings.ts'
+import { rankingSetOf } from '../store/rankings.ts'
 import { insertVerdict, verdictByKey } from '../store/verdicts.ts'
-import type { RankedIteration } from './rank-view.ts'
 import { type Audit, judgedIn, type PairAudit, type RankingAudit } from './spot-check.ts'
 
 /** The first showing without a verdict that stands; null when there is none, or the session is closed. */
@@ -20,11 +20,9 @@ function nextShowing(db: Database, audit: Audit): number | null {
 }
 
 /** The two responses of a showing, by side. */
-function sidesOf({ plan }: PairAudit, { outcomes }: RankedIteration, showing: number): { promptId: string; leftId: string; rightId: string } {
+function sidesOf(db: Database, { setId, plan }: PairAudit, showing: number): { promptId: string; leftId: string; rightId: string } {
   const { pairId: promptId, chosenSide } = plan.showings[showing]!
-  const outcome = outcomes?.get(promptId)
-  if (outcome?.kind !== 'pair') throw new Error(`the audited pair of ${promptId} is gone`)
-  const { chosenId, rejectedId } = outcome
+  const { chosenId, rejectedId } = pairOf(db, setId, promptId)!
   return chosenSide === 'a' ? { promptId, leftId: chosenId, rightId: rejectedId } : { promptId, leftId: rejectedId, rightId: chosenId }
 }
 
@@ -36,17 +34,18 @@ export interface Shown {
 }
 
 /** What a person may see of the next one: nothing here or in the handle tells a judge's choice, or a repeat from a first showing. */
-export function nextShown(db: Database, ranked: RankedIteration, audit: Audit): Shown {
+export function nextShown(db: Database, audit: Audit): Shown {
   const showing = nextShowing(db, audit)
   if (showing === null) return { pair: null, ranking: null, note: null }
   const note = noteOn(db, audit.id, showing)
-  const textsOf = (promptId: string) => new Map(responseTexts(db, ranked.set.iterationId, promptId).map(({ id, text }) => [id, text]))
+  const { iterationId } = rankingSetOf(db, audit.setId)!
+  const textsOf = (promptId: string) => new Map(responseTexts(db, iterationId, promptId).map(({ id, text }) => [id, text]))
   if (audit.mode === 'rankings') {
     const { promptId, responseIds } = audit.plan.showings[showing]!
     const texts = textsOf(promptId)
     return { pair: null, ranking: { ranking: handleOf(audit, showing), prompt: promptHeadOf(db, promptId)!.input, responses: responseIds.map((id) => texts.get(id)!) }, note }
   }
-  const { promptId, leftId, rightId } = sidesOf(audit, ranked, showing)
+  const { promptId, leftId, rightId } = sidesOf(db, audit, showing)
   const texts = textsOf(promptId)
   return { pair: { pair: handleOf(audit, showing), prompt: promptHeadOf(db, promptId)!.input, left: texts.get(leftId)!, right: texts.get(rightId)! }, ranking: null, note }
 }
@@ -71,11 +70,11 @@ interface Judgement {
 }
 
 /** Judges the pair that is shown; the same key again adds nothing. @throws AppError 'bad-arguments' for any other pair */
-export function judgePair(db: Database, audit: PairAudit, ranked: RankedIteration, { key, pair, verdict, milliseconds, note }: Judgement & { readonly pair: string; readonly verdict: Key }): void {
+export function judgePair(db: Database, audit: PairAudit, { key, pair, verdict, milliseconds, note }: Judgement & { readonly pair: string; readonly verdict: Key }): void {
   inTransaction(db, () => {
     if (verdictByKey(db, key)) return
     const showing = requireShown(db, audit, pair)
-    const { promptId, leftId, rightId } = sidesOf(audit, ranked, showing)
+    const { promptId, leftId, rightId } = sidesOf(db, audit, showing)
     insertVerdict(db, { promptId, responseAId: leftId, responseBId: rightId, verdict: choices[verdict], undoneOf: null, showing, ...signed(db, audit, showing, key, note), elapsedMs: milliseconds })
   })
 }

@@ -1,10 +1,11 @@
 /** Rewards from outside: the tasks' checkable answers, or a file. */
 import { readFile } from 'node:fs/promises'
+import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { Database } from '../store/database.ts'
 import { promptOf } from '../store/prompts.ts'
 import { type Response, responsesOf } from '../store/responses.ts'
 import type { ExternalReward } from '../store/scores.ts'
-import { type StageContext, configOf, dbOf } from './context.ts'
 
 export interface OutsideRewards {
   /** By response id; responses without one have none. */
@@ -12,10 +13,9 @@ export interface OutsideRewards {
   readonly rows: readonly ExternalReward[]
 }
 
-export async function oracleRewards(context: StageContext): Promise<OutsideRewards> {
-  const { rewards: source, negate } = configOf(context).oracle
-  const responses = responsesOf(dbOf(context), context.iteration.id)
-  const given = source === 'answers' ? fromAnswers(responses) : await fromFile(source, responses, (promptId) => promptOf(dbOf(context), promptId)?.sourceId ?? null)
+export async function oracleRewards(db: Database, iterationId: string, { rewards: source, negate }: RunConfig['oracle']): Promise<OutsideRewards> {
+  const responses = responsesOf(db, iterationId)
+  const given = source === 'answers' ? fromAnswers(responses) : await fromFile(source, responses, (promptId) => promptOf(db, promptId)?.sourceId ?? null)
   if (given.size === 0) {
     const fix = source === 'answers' ? 'give the prompts an "answer", or name a rewards file' : 'give each line a response_id of this run, or a prompt_id and the text'
     throw new AppError('bad-data', `No response of this iteration has a reward from ${source}; ${fix}.`)

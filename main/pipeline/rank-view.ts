@@ -9,9 +9,8 @@ import { type Iteration, iterationOf } from '../store/iterations.ts'
 import { type RankingSet, currentSetOf } from '../store/rankings.ts'
 import type { Run } from '../store/runs.ts'
 import { type MeasuredPrompt, type RankingRule, measurePrompt, ruleOf, tallyPrompts, tallySet, viewAgreement } from './agreement.ts'
-import { type JudgedPrompt, judgedPrompts, readJudged, valuesBy } from './judged.ts'
+import { type JudgedPrompt, judgedPrompts, valuesBy } from './judged.ts'
 import { type Outcome, type Outcomes, chooseOutcomes, labellingOf, reasonToStop, storedOutcomes, viewLabels } from './labels.ts'
-import { inSlices } from './slices.ts'
 
 /** An iteration as it was ranked. */
 export interface RankedIteration {
@@ -49,28 +48,7 @@ export function rankedBy(db: Database, set: RankingSet): RankedIteration {
   const judged = judgedPrompts(db, set)
   let prompts = measured.get(judged)
   if (!prompts) measured.set(judged, (prompts = judged.map((prompt) => measurePrompt(prompt, rule))))
-  return { set, rule, prompts, outcomes: outcomesOf(db, set.id) }
-}
-
-/** What `rankedBy` needs, read a bit at a time where it was not read before. */
-export async function readRanked(db: Database, set: RankingSet): Promise<void> {
-  const judged = await readJudged(db, set)
-  if (measured.has(judged)) return
-  const rule = ruleOf(set)
-  const prompts: MeasuredPrompt[] = []
-  await inSlices(judged, (prompt) => void prompts.push(measurePrompt(prompt, rule)))
-  measured.set(judged, prompts)
-}
-
-const paired = new WeakMap<Database, Map<string, Outcomes>>()
-
-/** The stage `pair` commits all of a set at once and for good. */
-function outcomesOf(db: Database, setId: string): Outcomes | null {
-  let known = paired.get(db)
-  if (!known) paired.set(db, (known = new Map<string, Outcomes>()))
-  const outcomes = known.get(setId) ?? storedOutcomes(db, setId)
-  if (outcomes) known.set(setId, outcomes)
-  return outcomes
+  return { set, rule, prompts, outcomes: storedOutcomes(db, set.id) }
 }
 
 /** Sums over the stored rows; no prompt is read. Null before the stage `rank` is done. */

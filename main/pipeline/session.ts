@@ -8,6 +8,7 @@ import { EngineHost } from '../engine/host.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
 import { databaseName, openProject, type Project } from '../store/project.ts'
 import { type Run, runsOf } from '../store/runs.ts'
+import { releaseAside } from './aside.ts'
 import type { RunContext, RunEvent } from './context.ts'
 import { baseMissing } from './locate.ts'
 import { openModel, type OpenedModel, proveModel } from './open-model.ts'
@@ -67,7 +68,11 @@ async function withProject<T>(folder: string, work: (project: Project) => Promis
   try {
     return await work(project)
   } finally {
-    project.close()
+    try {
+      releaseAside()
+    } finally {
+      project.close()
+    }
   }
 }
 

@@ -81,12 +81,17 @@ export function reviewPairs(db: Database, audit: PairAudit, ranked: RankedIterat
   return { rows, total: judged.length }
 }
 
+/** Of an iteration's pairs; null before a spot-check of them is closed. */
+export function closedReport(db: Database, iteration: Iteration): AuditReport | null {
+  const ranked = rankedIteration(db, iteration)
+  const session = ranked && newestClosed(db, ranked)
+  return session ? reportOf(db, session, ranked) : null
+}
+
 /** Of the newest closed spot-check of these pairs, or of those on the way to them. */
 export function rateSoFar(db: Database, { id }: Iteration): AuditPreview['rate'] {
   for (const iteration of pathTo(db, id).reverse()) {
-    const ranked = rankedIteration(db, iteration)
-    const session = ranked && newestClosed(db, ranked)
-    const agreement = session && reportOf(db, session, ranked).agreement
+    const agreement = closedReport(db, iteration)?.agreement
     if (agreement) return { agreement: agreement.rate, from: iteration.id === id ? 'this iteration' : 'an earlier iteration' }
   }
   return null

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto'
 import { hashText, uniform } from '../../native-models/random.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import type { AuditMode, AuditPreview, AuditProgress } from '../../preload/contract/requests/audit.ts'
+import type { AuditMode, AuditPreview, AuditProgress, AuditSession } from '../../preload/contract/requests/audit.ts'
 import { type AuditPlan, extendAudit, planAudit } from '../cream/audit-plan.ts'
 import { previewAudit } from '../cream/audit-preview.ts'
 import { compareIds } from '../cream/rankings.ts'
 import { extendRankings, planRankings, type RankingPlan } from '../cream/ranking-plan.ts'
 import type { Random } from '../cream/shuffle.ts'
 import type { AuditPair } from '../cream/strata.ts'
-import { type Audit as StoredAudit, auditByKey, auditsOf, auditsOfRound, chainOf, closeAudit, insertAudit, standingVerdictsIn } from '../store/audits.ts'
+import { type Audit as StoredAudit, auditByKey, auditOf, auditsOf, auditsOfRound, chainOf, closeAudit, criterionVersion, insertAudit, standingVerdictsIn } from '../store/audits.ts'
 import { type Database, inTransaction } from '../store/database.ts'
 import { type HumanRanking, standingRankingsIn } from '../store/human-rankings.ts'
 import { auditId } from '../store/ids.ts'
@@ -26,7 +26,26 @@ export type RankingAudit = StoredAudit<RankingPlan & Drawn> & { mode: 'rankings'
 export type Audit = PairAudit | RankingAudit
 
 /** The plan in a row is of its mode: only this file writes it. */
-export const asAudit = (row: StoredAudit<unknown>): Audit => row as Audit
+const asAudit = (row: StoredAudit<unknown>): Audit => row as Audit
+
+/** @throws AppError 'bad-arguments' */
+export function sessionOf(db: Database, id: string): Audit {
+  const row = auditOf(db, id)
+  if (!row) throw new AppError('bad-arguments', `The project has no spot-check ${id}; reload the page.`)
+  return asAudit(row)
+}
+
+/** @throws AppError 'bad-arguments' for a session of rankings */
+export function ofPairs(audit: Audit): PairAudit {
+  if (audit.mode === 'pairs') return audit
+  throw new AppError('bad-arguments', 'This spot-check puts responses in order; it judges no pairs.')
+}
+
+/** @throws AppError 'bad-arguments' for a session of pairs */
+export function ofRankings(audit: Audit): RankingAudit {
+  if (audit.mode === 'rankings') return audit
+  throw new AppError('bad-arguments', 'This spot-check judges pairs; it puts no responses in order.')
+}
 
 export interface NewSession {
   readonly key: string
@@ -35,6 +54,11 @@ export interface NewSession {
   readonly annotator: string
   readonly criterion: string
   readonly line: number
+}
+
+export interface SessionExtension extends Pick<NewSession, 'key' | 'pairs'> {
+  readonly annotator?: string | undefined
+  readonly criterion?: string | undefined
 }
 
 /** The pairs of a ranked iteration as the draw sees them. @throws AppError 'bad-arguments' before the stage `pair` */
@@ -89,27 +113,26 @@ export function previewSession(db: Database, run: Run, ranked: RankedIteration, 
 
 /** Draws what is judged and fixes its order and sides. The same key again gives the session it started. */
 export function startAudit(db: Database, run: Run, ranked: RankedIteration, { key, mode, pairs: size, annotator, criterion, line }: NewSession): Audit {
-  return inTransaction(db, () => {
-    const before = auditByKey(db, key)
-    if (before) return asAudit(before)
-    const setId = ranked.set.id
-    const id = nextId(db, setId)
-    const random = randomOf(run, id)
-    const plan = mode === 'pairs' ? planAudit(auditPairs(ranked), { size, random }) : planRankings(orderable(ranked), { size, random })
-    insertAudit(db, { id, setId, mode, continuesId: null, plan: { ...plan, drawnFrom: fingerprint(ranked, mode) }, annotator, criterion, line, idempotencyKey: key })
-    return asAudit(auditByKey(db, key)!)
-  })
+  const before = auditByKey(db, key)
+  if (before) return asAudit(before)
+  const setId = ranked.set.id
+  const id = nextId(db, setId)
+  const random = randomOf(run, id)
+  const plan = mode === 'pairs' ? planAudit(auditPairs(ranked), { size, random }) : planRankings(orderable(ranked), { size, random })
+  insertAudit(db, { id, setId, mode, continuesId: null, plan: { ...plan, drawnFrom: fingerprint(ranked, mode) }, annotator, criterion, line, idempotencyKey: key })
+  return asAudit(auditByKey(db, key)!)
 }
 
 /** A session that goes on with another one's showings and verdicts and `pairs` more, inclusion probabilities those of the whole; closes the other. */
-export function extendSession(db: Database, run: Run, ranked: RankedIteration, audit: Audit, { key, pairs: size, annotator = audit.annotator, criterion = audit.criterion }: { key: string; pairs: number; annotator?: string | undefined; criterion?: string | undefined }): Audit {
+export function extendSession(db: Database, run: Run, ranked: RankedIteration, audit: Audit, { key, pairs: size, annotator = audit.annotator, criterion = audit.criterion }: SessionExtension): Audit {
+  const before = auditByKey(db, key)
+  if (before) return asAudit(before)
+  const { id: continuesId, setId, mode, line } = audit
+  if (auditsOf(db, setId).some((other) => other.continuesId === continuesId)) throw new AppError('bad-arguments', 'Another session goes on with this one already; go on with that.')
+  const id = nextId(db, setId)
+  const plan = extendedPlan(audit, ranked, size, randomOf(run, id))
   return inTransaction(db, () => {
-    const before = auditByKey(db, key)
-    if (before) return asAudit(before)
-    const { id: continuesId, setId, mode, line } = audit
-    if (auditsOf(db, setId).some((other) => other.continuesId === continuesId)) throw new AppError('bad-arguments', 'Another session goes on with this one already; go on with that.')
-    const id = nextId(db, setId)
-    insertAudit(db, { id, setId, mode, continuesId, plan: extendedPlan(audit, ranked, size, randomOf(run, id)), annotator, criterion, line, idempotencyKey: key })
+    insertAudit(db, { id, setId, mode, continuesId, plan, annotator, criterion, line, idempotencyKey: key })
     closeAudit(db, continuesId)
     return asAudit(auditByKey(db, key)!)
   })
@@ -134,4 +157,10 @@ export function progressOf(db: Database, audit: Audit): AuditProgress {
     secondsPerPair: times.length === 0 ? null : times[Math.floor(times.length / 2)]! / 1000,
     canUndo: audit.closedAt === null && judged.at(-1)?.auditId === audit.id,
   }
+}
+
+/** As seen from an iteration that has these pairs, whichever it was started in. */
+export function viewSession(db: Database, iterationId: string, audit: Audit): AuditSession {
+  const { id: session, mode, continuesId: continues, criterion, annotator, line, closedAt } = audit
+  return { session, iterationId, mode, continues, criterion, criterionVersion: criterionVersion(db, criterion), annotator, line, open: closedAt === null, progress: progressOf(db, audit) }
 }

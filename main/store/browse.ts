@@ -3,7 +3,7 @@ import type { FinishReason, PromptInput, SkipReason } from '../../preload/contra
 import { all, get } from './database.ts'
 import type { Database } from './database.ts'
 import { samplesOf } from './iterations.ts'
-import type { Pair } from './pairs.ts'
+import { type Pair, countPairs } from './pairs.ts'
 import { inShare } from './prompts.ts'
 
 /** A prompt without its tokens. */
@@ -86,11 +86,10 @@ export interface PromptSpan {
   readonly first: string
   readonly last: string
 }
-export const wholeSpan: PromptSpan = { first: '', last: '\uffff' }
 
 /** All of an iteration, by prompt and position. */
-export function responseHeads(db: Database, iterationId: string, span = wholeSpan): ResponseHead[] {
-  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = ${samplesOf} AND prompt_id BETWEEN @first AND @last ORDER BY prompt_id, position`, { iterationId, ...span }).map(withCorrectness)
+export function responseHeads(db: Database, iterationId: string): ResponseHead[] {
+  return all<ResponseRow<ResponseHead>>(db, `SELECT ${responseHead} FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position`, { iterationId }).map(withCorrectness)
 }
 
 /** One prompt's responses in one iteration, by position. */
@@ -132,7 +131,7 @@ export function pairOf(db: Database, setId: string, promptId: string): Pair | un
 export function pairPage(db: Database, setId: string, { offset, limit }: { offset: number; limit: number }): { rows: Pair[]; total: number } {
   return {
     rows: all(db, 'SELECT * FROM pairs WHERE set_id = @setId ORDER BY prompt_id LIMIT @limit OFFSET @offset', { setId, offset, limit }),
-    total: get<{ total: number }>(db, 'SELECT count(*) AS total FROM pairs WHERE set_id = @setId', { setId })!.total,
+    total: countPairs(db, setId),
   }
 }
 

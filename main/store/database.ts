@@ -41,9 +41,10 @@ export function openDatabase(file: string, { readOnly = false, migrations = migr
 
 /**
  * Runs `work` in one transaction: all of it is committed and durable, or none of it. Nested calls are savepoints.
- * @throws AppError 'disk-full'; everything else as thrown
+ * @throws AppError 'disk-full', 'no-project'; everything else as thrown
  */
 export function inTransaction<T>(db: Database, work: () => T): T {
+  requireOpen(db)
   try {
     return db.transaction(work).immediate()
   } catch (error) {
@@ -69,6 +70,11 @@ export function get<T>(db: Database, sql: string, params: Params = {}): T | unde
   return values && (toRow(names, values) as T)
 }
 
+/** Whoever reads a bit at a time may find the project closed in between. @throws AppError 'no-project' */
+function requireOpen({ open }: Database): void {
+  if (!open) throw new AppError('no-project', 'The project was closed before this was answered; open it and ask again.')
+}
+
 interface Prepared {
   statement: Sqlite.Statement<[Params]>
   /** Column names in camelCase; empty for statements that return no rows. */
@@ -78,6 +84,7 @@ const preparedOf = new WeakMap<Database, Map<string, Prepared>>()
 
 /** Statements are compiled once per connection: every SQL text is a constant of its noun's module. */
 function prepared(db: Database, sql: string): Prepared {
+  requireOpen(db)
   let statements = preparedOf.get(db)
   if (!statements) preparedOf.set(db, (statements = new Map<string, Prepared>()))
   let entry = statements.get(sql)

@@ -2,7 +2,6 @@
 import type { FinishReason } from '../../preload/contract/domain.ts'
 import { all, get } from './database.ts'
 import type { Database } from './database.ts'
-import { type PromptSpan, wholeSpan } from './browse.ts'
 import type { Pair, Skip } from './pairs.ts'
 import type { Consistency, Measure, RankedResponse } from './rankings.ts'
 import type { ExternalReward } from './scores.ts'
@@ -20,8 +19,8 @@ export interface JudgedPrompt {
  * Any iteration's responses as any model judges them: 'log-ratio' = logps(judge) − logps(base), 'mean-logps' = mean logps(judge).
  * @throws Error when a response of the iteration has no score under the judge or the base
  */
-export function rankingsBy(db: Database, { iterationId, judgeModelId, kind, span = wholeSpan }: { iterationId: string; judgeModelId: string; kind: Measure; span?: PromptSpan }): JudgedPrompt[] {
-  const rows = all<{ promptId: string; responseId: string; logRatio: number | null; meanLogps: number | null }>(db, rankingsBySql, { iterationId, judgeModelId, ...span })
+export function rankingsBy(db: Database, { iterationId, judgeModelId, kind }: { iterationId: string; judgeModelId: string; kind: Measure }): JudgedPrompt[] {
+  const rows = all<{ promptId: string; responseId: string; logRatio: number | null; meanLogps: number | null }>(db, rankingsBySql, { iterationId, judgeModelId })
   const prompts: JudgedPrompt[] = []
   for (const { promptId, responseId, logRatio, meanLogps } of rows) {
     const value = kind === 'log-ratio' ? logRatio : meanLogps
@@ -39,7 +38,7 @@ const rankingsBySql = `
   FROM iterations i JOIN responses r ON r.iteration_id = coalesce(i.samples_id, i.id)
   LEFT JOIN scores judge ON judge.response_id = r.id AND judge.model_id = @judgeModelId
   LEFT JOIN scores base ON base.response_id = r.id AND base.model_id = i.base_model_id
-  WHERE i.id = @iterationId AND r.prompt_id BETWEEN @first AND @last ORDER BY r.prompt_id, r.position`
+  WHERE i.id = @iterationId ORDER BY r.prompt_id, r.position`
 
 /** A response's value under one judge. */
 export interface JudgeValue {
@@ -97,13 +96,6 @@ export function rankingsOfPrompt(db: Database, setId: string, promptId: string):
   const rows = all<{ judge: 'current' | 'previous'; rewards: string }>(db, 'SELECT judge, rewards FROM rankings WHERE set_id = @setId AND prompt_id = @promptId', { setId, promptId })
   return Object.fromEntries(rows.map(({ judge, rewards }) => [judge, JSON.parse(rewards) as RankedResponse[]]))
 }
-
-/** The rankings of a set's next prompts after one, by prompt. */
-export function rankingsAfter(db: Database, setId: string, after: string, prompts: number): { promptId: string; judge: 'current' | 'previous'; rewards: RankedResponse[] }[] {
-  return all<{ promptId: string; judge: 'current' | 'previous'; rewards: string }>(db, rankingsAfterSql, { setId, after, rankings: 2 * prompts }).map((row) => ({ ...row, rewards: JSON.parse(row.rewards) as RankedResponse[] }))
-}
-
-const rankingsAfterSql = 'SELECT prompt_id, judge, rewards FROM rankings WHERE set_id = @setId AND prompt_id > @after ORDER BY prompt_id LIMIT @rankings'
 
 /** Where a prompt's label stands among those of a decision that are trained on, in the order training reads them (by prompt). */
 export function labelPlace(db: Database, gateId: string, promptId: string): { index: number; of: number } {

@@ -1,6 +1,6 @@
 /** Preference pairs, and for every prompt without one the reason. */
 import type { SkipReason } from '../../preload/contract/domain.ts'
-import { all, run } from './database.ts'
+import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
 
 export interface Pair {
@@ -26,6 +26,10 @@ export function insertPair(db: Database, row: Pair): void {
 
 export function pairsOf(db: Database, setId: string): Pair[] {
   return all(db, 'SELECT * FROM pairs WHERE set_id = @setId ORDER BY prompt_id', { setId })
+}
+
+export function countPairs(db: Database, setId: string): number {
+  return get<{ total: number }>(db, 'SELECT count(*) AS total FROM pairs WHERE set_id = @setId', { setId })!.total
 }
 
 export interface Skip {

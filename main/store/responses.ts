@@ -40,9 +40,9 @@ export function setCorrectness(db: Database, responseId: string, isCorrect: bool
   run(db, 'UPDATE responses SET is_correct = @isCorrect WHERE id = @responseId', { responseId, isCorrect: toBit(isCorrect) })
 }
 
-/** All that an iteration works on, by prompt and position; a branch may share its origin's. */
-export function responsesOf(db: Database, iterationId: string): Response[] {
-  return all<ResponseRow>(db, `SELECT * FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position`, { iterationId }).map(fromRow)
+/** All that an iteration works on, or the first `limit` of it, by prompt and position; a branch may share its origin's. */
+export function responsesOf(db: Database, iterationId: string, limit = -1): Response[] {
+  return all<ResponseRow>(db, `SELECT * FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position LIMIT @limit`, { iterationId, limit }).map(fromRow)
 }
 
 /** All answers to a prompt, in every branch. */

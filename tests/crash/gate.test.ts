@@ -54,8 +54,8 @@ describe('a run with a person at the gate', () => {
       const ranked = rankedIteration(db, iteration)!
       const { id } = startAudit(db, soleRun(project), ranked, { key: 'start', mode: 'pairs', pairs: 1000, annotator: 'Ana', criterion: 'correct', line: 0.6 })
       const audit = auditOf(db, id) as PairAudit
-      for (let { pair } = nextShown(db, ranked, audit), i = 0; pair; { pair } = nextShown(db, ranked, audit), i++) {
-        judgePair(db, audit, ranked, { key: `verdict-${i}`, pair: pair.pair, verdict: audit.plan.showings[i]!.chosenSide === 'a' ? 'right' : 'left', milliseconds: 1500 })
+      for (let { pair } = nextShown(db, audit), i = 0; pair; { pair } = nextShown(db, audit), i++) {
+        judgePair(db, audit, { key: `verdict-${i}`, pair: pair.pair, verdict: audit.plan.showings[i]!.chosenSide === 'a' ? 'right' : 'left', milliseconds: 1500 })
       }
       closeAudit(db, id)
       return pairsOf(db, ranked.set.id).length

@@ -1,12 +1,12 @@
 /** A real run of two rounds with people in it: sessions of both modes, one gone on with, every kind of verdict, two decisions. About 20 s. */
 import { decideGate } from '../../main/pipeline/gate.ts'
 import { judgePair, judgeRanking, nextShown, undoVerdict } from '../../main/pipeline/judging.ts'
-import { type RankedIteration, rankedIteration } from '../../main/pipeline/rank-view.ts'
+import { rankedIteration } from '../../main/pipeline/rank-view.ts'
 import { soleRun } from '../../main/pipeline/session.ts'
 import { changeSettings, runIn } from '../../main/pipeline/settings.ts'
-import { asAudit, type Audit, extendSession, startAudit } from '../../main/pipeline/spot-check.ts'
+import { type Audit, extendSession, sessionOf, startAudit } from '../../main/pipeline/spot-check.ts'
 import type { GateChoice } from '../../preload/contract/requests/gate.ts'
-import { auditOf, closeAudit } from '../../main/store/audits.ts'
+import { closeAudit } from '../../main/store/audits.ts'
 import type { Database } from '../../main/store/database.ts'
 import { type Iteration, iterationOf } from '../../main/store/iterations.ts'
 import { openProject } from '../../main/store/project.ts'
@@ -24,13 +24,13 @@ export async function makeJudgedRun(folder: string, overrides: ConfigOverrides =
     const iteration = iterationOf(db, 'run1.i1')!
     const ranked = rankedIteration(db, iteration)!
     const first = startAudit(db, run, ranked, { key: 'pairs', mode: 'pairs', pairs: 6, annotator: 'Ana', criterion: 'which answer is right', line: 0.6 })
-    judgeSome(db, ranked, first, ['left', 'right', 'tie', 'skip', 'flag', 'left', 'right'])
-    undoVerdict(db, auditOf(db, first.id) as Audit, 'undo')
-    const more = extendSession(db, run, ranked, asAudit(auditOf(db, first.id)!), { key: 'more', pairs: 4, annotator: 'Ben' })
-    judgeSome(db, ranked, more, ['right', 'left', 'left', 'right', 'left', 'right'])
+    judgeSome(db, first, ['left', 'right', 'tie', 'skip', 'flag', 'left', 'right'])
+    undoVerdict(db, sessionOf(db, first.id), 'undo')
+    const more = extendSession(db, run, ranked, sessionOf(db, first.id), { key: 'more', pairs: 4, annotator: 'Ben' })
+    judgeSome(db, more, ['right', 'left', 'left', 'right', 'left', 'right'])
     closeAudit(db, more.id)
     const order = startAudit(db, run, ranked, { key: 'order', mode: 'rankings', pairs: 5, annotator: 'Ana', criterion: 'which answer is right', line: 0.6 })
-    orderSome(db, ranked, order)
+    orderSome(db, order)
     closeAudit(db, order.id)
     decide(db, iteration, { kind: 'train-anyway', reason: 'a test' }, false)
   })
@@ -39,7 +39,7 @@ export async function makeJudgedRun(folder: string, overrides: ConfigOverrides =
     const iteration = iterationOf(db, 'run1.i2')!
     const ranked = rankedIteration(db, iteration)!
     const session = startAudit(db, run, ranked, { key: 'second', mode: 'pairs', pairs: 5, annotator: 'Ana', criterion: 'which answer is right', line: 0.6 })
-    judgeSome(db, ranked, session, ['left', 'left', 'right'])
+    judgeSome(db, session, ['left', 'left', 'right'])
     closeAudit(db, session.id)
     const margins = [...ranked.outcomes!.values()].flatMap((outcome) => (outcome.kind === 'pair' ? [outcome.margin] : [])).sort((a, b) => a - b)
     changeSettings(db, run, { dpo: { ...run.config.dpo, beta: 0.2 } })
@@ -62,19 +62,19 @@ function decide(db: Database, iteration: Iteration, choice: GateChoice, measureO
   decideGate(db, runIn(db, iteration).config, iteration, rankedIteration(db, iteration)!, { key: `${iteration.id} ${choice.kind}`, choice, measureOnly })
 }
 
-function judgeSome(db: Database, ranked: RankedIteration, { id }: Audit, verdicts: readonly ('left' | 'right' | 'tie' | 'skip' | 'flag')[]): void {
+function judgeSome(db: Database, { id }: Audit, verdicts: readonly ('left' | 'right' | 'tie' | 'skip' | 'flag')[]): void {
   for (const [i, verdict] of verdicts.entries()) {
-    const audit = asAudit(auditOf(db, id)!)
-    const { pair } = nextShown(db, ranked, audit)
+    const audit = sessionOf(db, id)
+    const { pair } = nextShown(db, audit)
     if (audit.mode !== 'pairs' || !pair) return
-    judgePair(db, audit, ranked, { key: `${id} ${i}`, pair: pair.pair, verdict, milliseconds: i === 1 ? 300 : 2000 + i, ...(i === 0 && { note: 'short' }) })
+    judgePair(db, audit, { key: `${id} ${i}`, pair: pair.pair, verdict, milliseconds: i === 1 ? 300 : 2000 + i, ...(i === 0 && { note: 'short' }) })
   }
 }
 
-function orderSome(db: Database, ranked: RankedIteration, { id }: Audit): void {
+function orderSome(db: Database, { id }: Audit): void {
   for (let i = 0; i < 4; i++) {
-    const audit = asAudit(auditOf(db, id)!)
-    const { ranking } = nextShown(db, ranked, audit)
+    const audit = sessionOf(db, id)
+    const { ranking } = nextShown(db, audit)
     if (audit.mode !== 'rankings' || !ranking) return
     const places = ranking.responses.map((_, place) => place)
     judgeRanking(db, audit, { key: `${id} ${i}`, ranking: ranking.ranking, order: i === 2 ? null : i === 1 ? [places.slice(0, 2), ...places.slice(2).map((place) => [place])] : places.map((place) => [place]), milliseconds: 4000 + i })

@@ -16,7 +16,7 @@ import { insertConsistency, insertRanking, insertRankingSet } from '../../main/s
 import { insertResponse } from '../../main/store/responses.ts'
 import { insertRun } from '../../main/store/runs.ts'
 import { insertScore } from '../../main/store/scores.ts'
-import { insertStage } from '../../main/store/stages.ts'
+import { finishStage, insertStage, startStage } from '../../main/store/stages.ts'
 
 export const sha = (digit: string | number) => String(digit).repeat(64).slice(0, 64)
 
@@ -97,6 +97,17 @@ export function insertFinishedRound(db: Database, { prompts = 4, responses = 5, 
       for (const judge of ['current', 'previous'] as const) insertRanking(db, { setId: ids.set, promptId: ids.prompt(p), judge, rewards, ordering })
       insertConsistency(db, { setId: ids.set, promptId: ids.prompt(p), agreement: 0.2, consistency: 0.6, nullReason: null, currentTies: 0, previousTies: 0 })
       insertPair(db, { setId: ids.set, promptId: ids.prompt(p), chosenId: ids.response(p, 0), rejectedId: ids.response(p, 1), margin: 0.5, consistency: 0.6 })
+    }
+  })
+}
+
+/** The round's other stages, done up to `pair`; its set counts. */
+export function insertPairedStages(db: Database): void {
+  inTransaction(db, () => {
+    for (const stage of ['score', 'rank', 'pair', 'audit', 'evaluate'] as const) insertStage(db, { id: stageId(ids.i1, stage), iterationId: ids.i1, stage, inputHash: null })
+    for (const stage of ['sample', 'score', 'rank', 'pair'] as const) {
+      startStage(db, stageId(ids.i1, stage), sha(2))
+      finishStage(db, stageId(ids.i1, stage))
     }
   })
 }

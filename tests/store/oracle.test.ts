@@ -2,12 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import type { StageContext } from '../../main/pipeline/context.ts'
 import { oracleRewards } from '../../main/pipeline/oracle.ts'
-import { iterationOf } from '../../main/store/iterations.ts'
 import { insertPrompt } from '../../main/store/prompts.ts'
 import { insertResponse } from '../../main/store/responses.ts'
-import { config, ids, insertPlan, newPrompt, newResponse, temporaryDatabase, temporaryFolder } from './fixture.ts'
+import { ids, insertPlan, newPrompt, newResponse, temporaryDatabase, temporaryFolder } from './fixture.ts'
 
 it('finds responses by the id of their prompt, here or in its file, and their text', async () => {
   const db = temporaryDatabase()
@@ -25,6 +23,5 @@ it('finds responses by the id of their prompt, here or in its file, and their te
     { prompt_id: 'train:9', text: 'It is 0.', reward: 9 },
   ]
   writeFileSync(rewards, lines.map((line) => JSON.stringify(line)).join('\n'))
-  const context = { project: { db }, run: { config: { ...config, oracle: { rewards, negate: false } } }, iteration: iterationOf(db, ids.i1)! } as unknown as StageContext
-  expect([...(await oracleRewards(context)).rewards]).toEqual([[ids.response(0, 0), 0.25], [ids.response(1, 0), 0.5], [ids.response(1, 1), 0.75]])
+  expect([...(await oracleRewards(db, ids.i1, { rewards, negate: false })).rewards]).toEqual([[ids.response(0, 0), 0.25], [ids.response(1, 0), 0.5], [ids.response(1, 1), 0.75]])
 })

@@ -7,7 +7,7 @@ import { agreement, consistencyOf } from '../../main/cream/consistency.ts'
 import { isFlipped, ranking } from '../../main/cream/rankings.ts'
 import { pairOf, pairPage, promptPage, responseHeads } from '../../main/store/browse.ts'
 import { type Database, inTransaction, openDatabase } from '../../main/store/database.ts'
-import { labelPlace, rankingsAfter, rankingsOfPrompt, stepsTaken } from '../../main/store/history.ts'
+import { labelPlace, rankingsOfPrompt, stepsTaken } from '../../main/store/history.ts'
 import { migrationsFolder } from '../../main/store/migrate.ts'
 import { insertPair, insertSkip } from '../../main/store/pairs.ts'
 import { insertPrompt } from '../../main/store/prompts.ts'
@@ -226,8 +226,7 @@ test('every window, count and look-up walks an index; only a figure over several
   pairOf(db, ids.set, rows[1]!.promptId)
   rankedPromptOf(db, ids.set, rows[1]!.promptId)
   rankingsOfPrompt(db, ids.set, rows[1]!.promptId)
-  rankingsAfter(db, ids.set, rows[1]!.promptId, 5)
-  responseHeads(db, ids.i1, { first: rows[1]!.promptId, last: rows[3]!.promptId })
+  responseHeads(db, ids.i1)
   setSums(db, ids.set)
   setLabels(db, ids.set)
   skipCounts(db, ids.set)
