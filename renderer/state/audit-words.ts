@@ -3,10 +3,7 @@ import { assertNever } from '../../preload/contract/errors.ts'
 import type { AuditReport, Estimate, TrustReport } from '../../preload/contract/requests/audit-report.ts'
 import type { AuditPreview, AuditProgress } from '../../preload/contract/requests/audit.ts'
 import type { EffectView, GateDecision } from '../../preload/contract/requests/gate.ts'
-import { counted, duration, percent, share, whole } from './words.ts'
-
-/** '72 % (58–84 %)' */
-export const interval = ({ rate, low, high }: Pick<Estimate, 'rate' | 'low' | 'high'>): string => `${percent(rate, 0)} (${Math.round(100 * low)}–${percent(high, 0)})`
+import { counted, duration, interval, percent, share, whole } from './words.ts'
 
 /** '.41 (.12 to .70)'; below three prompts there is no interval. */
 export const tauInterval = ({ mean, low, high }: NonNullable<TrustReport['current']['tau']>): string => (low === null || high === null ? `${share(mean)} (too few for an interval)` : `${share(mean)} (${share(low)} to ${share(high)})`)

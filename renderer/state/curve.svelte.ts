@@ -17,7 +17,8 @@ export class Curve {
   total = $state<number | null>(null)
   tokensPerSecond = $state<number | null>(null)
   problem = $state<string | null>(null)
-  isLoaded = $state(false)
+  /** Whose points these are. */
+  stageId: string | null = null
   readonly steps = $derived(this.points.map(({ step }) => step))
   readonly committed = $derived(this.points.filter(({ committed }) => committed).length)
 
@@ -40,7 +41,8 @@ export function trainingCurve(training: () => Training | null): Curve {
     try {
       const { points, total, tokensPerSecond } = await workbench.ask('training/curve', { stageId: now.stageId })
       if (mine !== asked) return
-      Object.assign(curve, { points, total, tokensPerSecond, problem: null, isLoaded: true })
+      // Only a job knows how many steps there will be: once it is paused, what it said stands.
+      Object.assign(curve, { points, total: total ?? (curve.stageId === now.stageId ? curve.total : null), tokensPerSecond, problem: null, stageId: now.stageId })
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       if (mine === asked) curve.problem = error.message

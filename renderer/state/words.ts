@@ -25,8 +25,15 @@ export const whole = (count: number): string => Math.round(count).toString().rep
 /** '.73': a share or a statistic in [−1, 1]. */
 export const share = (value: number | null | undefined, digits = 2): string => (value == null ? '–' : value.toFixed(digits).replace(/^(-?)0\./, '$1.').replace('-', '−'))
 
+/** '.5', '1', '0': the same on an axis. */
+export const shareTick = (value: number): string => share(value, 1).replace(/\.0$/, '') || '0'
+
 /** '59.3 %' */
 export const percent = (value: number | null | undefined, digits = 1): string => (value == null ? '–' : `${(100 * value).toFixed(digits).replace('-', '−')} %`)
+
+/** '72 % (58–84 %)': a share in its interval, or alone where there is none. */
+export const interval = ({ rate, low, high }: { readonly rate: number; readonly low: number | null; readonly high: number | null }, digits = 0): string =>
+  low === null || high === null ? percent(rate, digits) : `${percent(rate, digits)} (${Math.round(100 * low)}–${percent(high, 0)})`
 
 /** '+3.4' */
 export const signed = (value: number, digits = 1): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { AuditPreview } from '../../preload/contract/requests/audit.ts'
 import type { AuditReport, Estimate } from '../../preload/contract/requests/audit-report.ts'
 import { wordDiff } from '../../renderer/state/audit-diff.ts'
-import { decisionWords, effectWords, gateWords, interval, intervalRows, kappaWords, milestoneOf, paceOf, planWords, reliabilityTitle, reportTitle, tauInterval, trustTitle } from '../../renderer/state/audit-words.ts'
+import { decisionWords, effectWords, gateWords, intervalRows, kappaWords, milestoneOf, paceOf, planWords, reliabilityTitle, reportTitle, tauInterval, trustTitle } from '../../renderer/state/audit-words.ts'
+import { interval } from '../../renderer/state/words.ts'
 
 const estimate = (rate: number, low: number, high: number, n = 20): Estimate => ({ rate, low, high, n, designEffect: 1 })
 const report: AuditReport = {

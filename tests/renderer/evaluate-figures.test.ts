@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ModelFigures } from '../../preload/contract/requests/figures.ts'
-import { accuracyOf, accuracyRows, accuracyTitle, consistencyRows } from '../../renderer/steps/evaluate/figures.ts'
+import { accuracyOf, accuracyRows, accuracyTitle, consistencyRows, consistencyTitle } from '../../renderer/steps/evaluate/figures.ts'
 
 const model = (name: string, greedy: number, judged: ModelFigures['judged'] = null): ModelFigures => ({
   model: name, judged, isTrained: true,
@@ -28,5 +28,13 @@ describe("the evaluation's figures", () => {
     expect(rows).toHaveLength(1)
     expect(rows[0]).toMatchObject({ label: 'C of M1', dots: [{ value: 0.8 }] })
     expect(rows[0]!.chance!.low).toBeCloseTo(0.4804, 12)
+  })
+  it('say how the last judge that was compared stands to chance', () => {
+    const judged = (consistency: number) => ({ consistency, chance: { mean: 0.5, sd: 0.01 }, belowHalf: 0, rewardAccuracy: null })
+    const titleOf = (consistency: number): string => consistencyTitle([model('M0', 0.4), model('M1', 0.5, judged(0.9)), model('M2', 0.5, judged(consistency)), model('M3', 0.5)])
+    expect(titleOf(0.8)).toBe('M2 and the judge before it rank more alike than by chance: C is .80 (chance .50)')
+    expect(titleOf(0.51)).toContain('no more alike than by chance')
+    expect(titleOf(0.3)).toContain('less alike than by chance')
+    expect(consistencyTitle([model('M0', 0.4)])).toBe('Consistency of the judges')
   })
 })

@@ -80,7 +80,7 @@ describe('what the bias panel says', () => {
     expect(positionTitle(bias)).toContain('does not decide (p = .400)')
     expect(positionTitle({ ...bias, position: { ...bias.position, pValue: 1e-12 } })).toContain('p < .001')
     expect(repetitionTitle(bias)).toContain('repeat more')
-    expect(shareWords(half)).toBe('55.0 % (45–65 %, n = 90)')
+    expect(shareWords(half)).toBe('55.0 % (45–65 %), n = 90')
   })
   it('compares the judge with "pick the longer"', () => {
     expect(baselineSentence(bias)).toContain('better than length does, by 25.0 %')

@@ -4,7 +4,7 @@ import type { RoundFigures, RunComparison } from '../../../preload/contract/requ
 import type { RunSettings } from '../../../preload/contract/requests/run.ts'
 import type { DotRow } from '../../charts/DotPlot.svelte'
 import { skipTerms } from '../../state/terms.ts'
-import { counted, duration, percent, share, signed, whole } from '../../state/words.ts'
+import { counted, duration, interval, percent, share, signed, whole } from '../../state/words.ts'
 import { type Decoding, accuracyOf } from '../../steps/evaluate/figures.ts'
 
 /** One column of the comparison. */
@@ -66,8 +66,7 @@ export const decodingOf = (sides: readonly Side[]): Decoding => (sides.some(({ m
 
 const accuracyWords = (model: ModelFigures | undefined, task: string, decoding: Decoding): string => {
   const found = model && accuracyOf(model, task, decoding)
-  if (!found) return '–'
-  return found.low === null || found.high === null ? percent(found.accuracy) : `${percent(found.accuracy)} (${percent(found.low, 0).replace(/\s?%$/, '')}–${percent(found.high, 0)})`
+  return found ? interval({ rate: found.accuracy, low: found.low, high: found.high }, 1) : '–'
 }
 
 /** What stands in one row: the model of each side, by name; of branches whatever each has made. */

@@ -1,7 +1,7 @@
 /** What the evaluation shows: accuracy a task and model, and beside it how far the judges agree. */
 import type { ModelFigures } from '../../../preload/contract/requests/figures.ts'
 import type { DotRow } from '../../charts/DotPlot.svelte'
-import { percent, signed } from '../../state/words.ts'
+import { percent, share, signed } from '../../state/words.ts'
 
 export type Decoding = 'greedy' | 'sampled'
 
@@ -41,6 +41,17 @@ export function consistencyRows(models: readonly ModelFigures[]): DotRow[] {
     dots: [{ series: model, value: judged.consistency, low: null, high: null }],
     chance: judged.chance && { low: judged.chance.mean - NORMAL_95 * judged.chance.sd, high: judged.chance.mean + NORMAL_95 * judged.chance.sd },
   }]))
+}
+
+/** The finding beside accuracy: do two judges in a row agree more than chance would have them? */
+export function consistencyTitle(models: readonly ModelFigures[]): string {
+  const { model, judged } = models.findLast(({ judged: found }) => found?.consistency != null) ?? {}
+  if (judged?.consistency == null) return 'Consistency of the judges'
+  const c = `C is ${share(judged.consistency)}`
+  if (judged.chance === null) return `${model} against the judge before it: ${c}`
+  const { mean, sd } = judged.chance
+  const distance = (judged.consistency - mean) / sd
+  return `${model} and the judge before it rank ${Math.abs(distance) <= NORMAL_95 ? 'no more alike than by chance' : distance > 0 ? 'more alike than by chance' : 'less alike than by chance'}: ${c} (chance ${share(mean)})`
 }
 
 /** One row a judge with known answers: how often it prefers the right response. */

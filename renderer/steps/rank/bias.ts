@@ -1,9 +1,9 @@
 /** What the bias panel's figures say in words (METHOD §8): a judge may reward length, place or repetition instead of quality. */
 import type { BiasView, Share } from '../../../preload/contract/requests/bias.ts'
-import { counted, percent, share } from '../../state/words.ts'
+import { counted, interval, percent, share } from '../../state/words.ts'
 
-/** "62.0 % (55–69 %, n = 91)" */
-export const shareWords = (found: Share | null): string => (found === null ? 'nothing to count' : `${percent(found.rate)} (${percent(found.low, 0).replace(/\s?%$/, '')}–${percent(found.high, 0)}, n = ${found.n})`)
+/** "62.0 % (55–69 %), n = 91" */
+export const shareWords = (found: Share | null): string => (found === null ? 'nothing to count' : `${interval(found, 1)}, n = ${found.n}`)
 
 /** Which side of a half the whole interval lies on. */
 export const sideOfHalf = (found: Share | null): 'above' | 'below' | 'around' | null => (found === null ? null : found.low > 0.5 ? 'above' : found.high < 0.5 ? 'below' : 'around')
