@@ -3,19 +3,22 @@ import { resolve } from 'node:path'
 import { Device, Method, Stage } from '../../preload/contract/domain.ts'
 import type { RunContext, RunEvent } from '../pipeline/context.ts'
 import { loadConfig, type Preset, presets } from '../pipeline/config.ts'
+import { takeAlong } from '../pipeline/own-model.ts'
 import { reportRun } from '../pipeline/report.ts'
 import { carryOn } from '../pipeline/runner.ts'
-import { withNewRun, withRun } from '../pipeline/session.ts'
+import { requireNoRun, withNewRun, withRun } from '../pipeline/session.ts'
 import { changeSettings } from '../pipeline/settings.ts'
 import { integer, oneOf } from './options.ts'
 import { printReport } from './report.ts'
-import type { AddCommand, Shell } from './shell.ts'
+import { type AddCommand, type Shell, withBar, withSandbox } from './shell.ts'
 
 interface RunOptions {
   readonly project: string
   readonly preset?: Preset
   readonly config?: string
   readonly model?: string
+  readonly adapter?: string
+  readonly copyModel?: true
   readonly method?: Method
   readonly iterations?: number
   readonly seed?: number
@@ -35,6 +38,8 @@ export const addRun: AddCommand = (program, act) => {
     .option('--preset <name>', presets.join(', '), oneOf('--preset', presets))
     .option('--config <file>', 'run configuration (JSON; see "creamery schema")')
     .option('--model <dir>', 'folder of M0 in Hugging Face layout')
+    .option('--copy-model', 'copy the model into the project, which then needs nothing outside of it')
+    .option('--adapter <dir>', 'a PEFT LoRA adapter for the model: merged, the two are M0, in a copy of the project\'s own')
     .option('--method <name>', Method.options.join(', '), oneOf('--method', Method.options))
     .option('--iterations <n>', 'DPO rounds', integer('--iterations', { min: 1, max: 20 }))
     .option('--seed <n>', 'same seed, same run', integer('--seed', { min: 0, max: 2 ** 32 - 1 }))
@@ -44,9 +49,11 @@ export const addRun: AddCommand = (program, act) => {
     .option('--accept-reversed', 'go on although the mean consistency is below 0.5')
     .option('--gate <what>', 'require a person\'s spot-check before training, or skip it', oneOf('--gate', gates))
     .action(act<RunOptions>(async (options, shell) => {
-      const { project, preset, config: file, until, acceptReversed, model, method, iterations, seed, device, threads, gate } = options
+      const { project, preset, config: file, until, acceptReversed, copyModel, adapter, model, method, iterations, seed, device, threads, gate } = options
       const config = loadConfig({ preset, file, overrides: { model, method, iterations, seed, device, threads, gate, consistency: { acceptReversed } } })
-      await withNewRun(resolve(project), config, watching(shell), (context) => finish(context, shell, until))
+      const folder = resolve(project)
+      const own = copyModel || adapter !== undefined ? { model: await copied(folder, { from: config.model, adapter: adapter ?? null }, shell) } : {}
+      await withNewRun(folder, { ...config, ...own }, watching(shell), (context) => finish(context, shell, until))
     }))
 
   program.command('resume')
@@ -60,6 +67,12 @@ export const addRun: AddCommand = (program, act) => {
         return finish(context, shell, until)
       })
     }))
+}
+
+/** The project's own copy of the model; stopped, the same command goes on. @returns its folder */
+async function copied(folder: string, model: { from: string; adapter: string | null }, { terminal, signal }: Shell): Promise<string> {
+  await requireNoRun(folder)
+  return withBar(terminal, `copying ${model.from}`, 'bytes', (progress) => withSandbox((sandbox) => takeAlong(sandbox, folder, model, { signal, progress })))
 }
 
 async function finish(context: RunContext, { terminal }: Shell, until: Stage | undefined): Promise<void> {

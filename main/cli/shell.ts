@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { EngineHost } from '../engine/host.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
+import type { Progress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a running command is given. */
@@ -37,5 +38,15 @@ export async function withSandbox<T>(work: (sandbox: Sandbox) => Promise<T>): Pr
     return await work(sandbox)
   } finally {
     await sandbox.close()
+  }
+}
+
+/** Work that tells how far it is only once it is at it. */
+export async function withBar<T>(terminal: Terminal, label: string, unit: string, work: (progress: (done: number, total: number) => void) => Promise<T>): Promise<T> {
+  let bar: Progress | null = null
+  try {
+    return await work((done, total) => (bar ??= terminal.progress(label, total, unit)).reach(done))
+  } finally {
+    ;(bar as Progress | null)?.finish()
   }
 }

@@ -23,7 +23,7 @@ export const estimateHandlers: HandlersOf<'estimate'> = {
     const unmeasured = !probe ? 'Nothing was measured: only memory and disk are known.' : workbench.job ? 'Nothing was measured while a job is at work; times are known when it has ended.' : null
     try {
       const estimate = await estimateRun({
-        config: isOpen ? RunConfig.parse(workbench.run.config) : configOf(workbench, of),
+        config: isOpen ? RunConfig.parse({ ...workbench.run.config, model: workbench.run.basePath }) : configOf(workbench, of),
         newest: isOpen ? newestOf(workbench) : null,
         folder: isOpen ? workbench.project.folder : existing(where === undefined ? shelf.folder : places.pathOf(where)),
         probes: join(stateFolder, 'probes.json'), unmeasured, sandbox, signal: controller.signal,

@@ -1,26 +1,29 @@
 /** A project as files: how much room it takes, what can be made again, and copying, moving and deleting it whole. */
-import { cpSync, existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync, statfsSync } from 'node:fs'
+import { copyFile, cp, link, mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { DiskUse } from '../../preload/contract/requests/project.ts'
 import { modelName, producedModelId } from '../store/ids.ts'
 import { iterationsOf } from '../store/iterations.ts'
+import { acquireLock } from '../store/lock.ts'
 import { modelOf } from '../store/models.ts'
-import { type Project, databaseName, openProject, orphansOf, pathIn, projectFolders, sweepOrphans } from '../store/project.ts'
+import { type Project, databaseName, modelFolder, openProject, orphansOf, ownFolders, pathIn, sweepOrphans } from '../store/project.ts'
 import { runsOf } from '../store/runs.ts'
 import { stagesOf } from '../store/stages.ts'
 import { checkpointsOf } from '../store/training.ts'
 import { isProject } from './shelf.ts'
+import type { Staging } from './staging.ts'
 
 type Part = DiskUse['parts'][number]['what']
 
 const isBackup = (name: string): boolean => name.startsWith(`${databaseName}.v`) && name.endsWith('.backup')
-const isOurs = (name: string): boolean => name.startsWith(databaseName) || name.startsWith('project.lock') || (projectFolders as readonly string[]).includes(name)
+const isOurs = (name: string): boolean => name.startsWith(databaseName) || name.startsWith('project.lock') || (ownFolders as readonly string[]).includes(name)
 
 function partOf(name: string): Part {
   if (isBackup(name)) return 'backups'
   if (name.startsWith(databaseName)) return 'database'
-  return (projectFolders as readonly string[]).includes(name) ? (name as (typeof projectFolders)[number]) : 'other'
+  return (ownFolders as readonly string[]).includes(name) ? (name as (typeof ownFolders)[number]) : 'other'
 }
 
 export function diskUse(project: Project): DiskUse {
@@ -65,32 +68,44 @@ function filesIn(path: string): { path: string; bytes: number }[] {
   return readdirSync(path).flatMap((name) => filesIn(join(path, name)))
 }
 
-/** Written beside its name and renamed, so that a half copy never looks like a project. */
-export function copyProject(from: string, to: string): void {
+/** Whole or not there. A copied model's files never change, so both projects have the same ones where the disk allows it. */
+export async function copyProject(from: string, to: string, staging: Staging): Promise<void> {
   settle(from)
-  const partial = `${to}.partial`
-  rmSync(partial, { recursive: true, force: true })
-  cpSync(from, partial, { recursive: true, filter: (path) => !path.endsWith('project.lock') })
-  renameSync(partial, to)
+  const lock = acquireLock(from)
+  try {
+    await staging.making(dirname(to), async (draft) => {
+      const model = join(from, modelFolder)
+      await cp(from, draft, { recursive: true, filter: (path) => !path.endsWith('project.lock') && path !== model })
+      for (const { path } of filesIn(model)) await linkOrCopy(path, join(draft, relative(from, path)))
+      await rename(draft, to)
+    })
+  } finally {
+    lock.release()
+  }
 }
 
-export function moveProject(from: string, to: string): void {
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await link(from, to).catch(() => copyFile(from, to)) // another disk, or one that has no links
+}
+
+export async function moveProject(from: string, to: string, staging: Staging): Promise<void> {
   settle(from)
   try {
     renameSync(from, to)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error // another disk: copy, then delete
-    copyProject(from, to)
-    deleteProject(from)
+    await copyProject(from, to, staging)
+    await deleteProject(from)
   }
 }
 
 /** Only what Creamery put there; the folder itself goes when nothing else is in it. */
-export function deleteProject(folder: string): void {
+export async function deleteProject(folder: string): Promise<void> {
   settle(folder)
   // The database last: interrupted, the rest is still a project that can be deleted again.
   const names = readdirSync(folder).filter(isOurs).sort((a, b) => Number(a === databaseName) - Number(b === databaseName))
-  for (const name of names) rmSync(join(folder, name), { recursive: true })
+  for (const name of names) await rm(join(folder, name), { recursive: true })
   if (readdirSync(folder).length === 0) rmdirSync(folder)
 }
 

@@ -1,14 +1,17 @@
-import { basename, dirname } from 'node:path'
+import { rename, rmdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CheckedParams } from '../../preload/contract/requests.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
 import { type ConfigOverrides, loadConfig } from '../pipeline/config.ts'
 import { locateBase, locateFile } from '../pipeline/locate.ts'
+import { moveIn } from '../pipeline/own-model.ts'
 import { withNewRun } from '../pipeline/session.ts'
 import { settingsOf } from '../pipeline/settings.ts'
-import { type Project, openProject } from '../store/project.ts'
+import { type Project, modelFolder, openProject } from '../store/project.ts'
 import type { HandlersOf } from './handler.ts'
+import { makeOwn } from './model-imports.ts'
 import { copyProject, deleteProject, diskUse, freeSpace, moveProject } from './project-files.ts'
 import type { Workbench } from './workbench.ts'
 
@@ -19,11 +22,12 @@ export const projectHandlers: HandlersOf<'project'> = {
     const { shelf, places } = workbench
     if (workbench.job) workbench.requireIdle()
     const folder = shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))
-    await withNewRun(folder, configOf(workbench, from), { signal: new AbortController().signal, emit: () => {} }, async () => {})
+    await makeProject(workbench, folder, configOf(workbench, from))
     return workbench.openProject(folder)
   },
   'project/open': (workbench, { project }) => workbench.openProject(workbench.places.pathOf(project)),
   'project/locate': (workbench, { folder }) => linking(workbench, () => locateBase(workbench.project.db, workbench.run, workbench.places.pathOf(folder))),
+  'project/ownModel': makeOwn,
   'project/locateFile': (workbench, { what, name, file }) => linking(workbench, () => locateFile(workbench.project.db, workbench.run, workbench.sandbox, { what, name, path: workbench.places.pathOf(file) })),
   'project/close': (workbench) => {
     workbench.closeProject()
@@ -31,28 +35,28 @@ export const projectHandlers: HandlersOf<'project'> = {
   },
   // Some presets name no files; the settings are what is left of any without them.
   'project/preset': (_, { preset }) => settingsOf({ config: loadConfig({ preset, overrides: { model: '-', data: { prompts: '-' } } }) }),
-  'project/duplicate': (workbench, { project, name, where }) => {
-    const { shelf, places } = workbench
+  'project/duplicate': async (workbench, { project, name, where }) => {
+    const { shelf, places, staging } = workbench
     const [from, to] = [places.pathOf(project), shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))]
-    workbench.whileClosed(from, () => copyProject(from, to))
+    await workbench.whileClosed(from, () => copyProject(from, to, staging))
     shelf.remember(to)
     return shelf.summaryOf(to)
   },
-  'project/move': (workbench, { project, name, where }) => {
-    const { shelf, places } = workbench
+  'project/move': async (workbench, { project, name, where }) => {
+    const { shelf, places, staging } = workbench
     const from = places.pathOf(project)
     const to = shelf.placeFor(name, where === undefined ? dirname(from) : places.pathOf(where))
     const wasOpen = workbench.current()?.folder === from
-    workbench.whileClosed(from, () => moveProject(from, to))
+    await workbench.whileClosed(from, () => moveProject(from, to, staging))
     shelf.forget(from)
     shelf.remember(to)
     if (wasOpen) workbench.openProject(to)
     return shelf.summaryOf(to)
   },
-  'project/delete': (workbench, { project, name }) => {
+  'project/delete': async (workbench, { project, name }) => {
     const folder = workbench.places.pathOf(project)
     if (name !== basename(folder)) throw new AppError('bad-arguments', `The name typed is not the project's: type "${basename(folder)}" to delete it.`)
-    workbench.whileClosed(folder, () => deleteProject(folder))
+    await workbench.whileClosed(folder, () => deleteProject(folder))
     workbench.shelf.forget(folder)
     return {}
   },
@@ -70,6 +74,22 @@ export const projectHandlers: HandlersOf<'project'> = {
     freeSpace(workbench.project)
     return diskUse(workbench.project)
   },
+}
+
+/** Whole in its place or not there: planned where nobody looks, its copied model moved in last. */
+async function makeProject({ shelf, staging, sandbox }: Workbench, folder: string, config: RunConfig): Promise<void> {
+  const { model } = config
+  const progress = { signal: new AbortController().signal, progress: () => {} }
+  await staging.making(dirname(folder), async (draft) => {
+    const base = staging.holds(model) ? join(draft, modelFolder, basename(model)) : model
+    await withNewRun(draft, config, { signal: progress.signal, emit: () => {}, base }, async () => {})
+    shelf.placeFor(basename(folder), dirname(folder)) // nobody was faster
+    if (base !== model) {
+      await moveIn(sandbox, model, base, progress)
+      await rmdir(dirname(model)) // it was made in a folder of its own
+    }
+    await rename(draft, folder)
+  })
 }
 
 /** Something of the open project is linked anew. */

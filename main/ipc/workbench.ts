@@ -1,5 +1,5 @@
 /** What is going on in main: the open project, the one job, and the stream of events about both. */
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Cursor, Snapshot } from '../../preload/contract/events.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { DeviceView, HostKind } from '../../preload/contract/requests/app.ts'
@@ -8,6 +8,7 @@ import type { JobEnd, Job as JobView } from '../../preload/contract/requests/run
 import { releaseAside, writeAside } from '../pipeline/aside.ts'
 import type { Write, WriteParams, WriteResult } from '../pipeline/aside-writes.ts'
 import { baseMissing, filesMissing, modelTitle } from '../pipeline/locate.ts'
+import { isOwn } from '../pipeline/own-model.ts'
 import { railOf } from '../pipeline/rail.ts'
 import { soleRun } from '../pipeline/session.ts'
 import { runNow } from '../pipeline/settings.ts'
@@ -18,9 +19,10 @@ import { type Project, openProject } from '../store/project.ts'
 import { type Run, runOf } from '../store/runs.ts'
 import { EventLog } from './event-log.ts'
 import { Job, type JobAim } from './job.ts'
-import type { Log } from './log.ts'
+import { type Log, noteFault } from './log.ts'
 import { Places } from './places.ts'
 import { Shelf, isProject } from './shelf.ts'
+import { Staging } from './staging.ts'
 
 export interface WorkbenchOptions {
   readonly version: string
@@ -50,7 +52,11 @@ export class Workbench {
   readonly events = new EventLog()
   readonly places: Places
   readonly shelf: Shelf
+  readonly staging = new Staging()
+  readonly #closing = new AbortController()
   #open: Open | null = null
+  /** A project that is being copied, moved or deleted, and its end. */
+  #closed: { readonly folder: string; readonly ended: Promise<unknown> } | null = null
   #job: Job | null = null
   #lastEnd: JobEnd | null = null
   #aside: { readonly title: string; readonly stop: () => void; readonly ended: Promise<unknown> } | null = null
@@ -66,6 +72,8 @@ export class Workbench {
     this.options = options
     this.places = new Places(options.roots)
     this.shelf = new Shelf({ ...options, places: this.places })
+    const parents = [this.shelf.folder, ...this.shelf.list().map(({ folder }) => dirname(folder))]
+    void this.staging.clearAbandoned(parents).catch((error: unknown) => noteFault(error, 'clearing what was left half made', options.log))
   }
 
   get job(): Job | null {
@@ -133,13 +141,14 @@ export class Workbench {
     const stages = iterations.flatMap((iteration) => iteration.stages)
     const inAll = stages.length + (rounds + 1 - iterations.length) * (iterations.at(-1)?.stages.length ?? 0)
     const done = stages.filter(({ status }) => status === 'done').length / inAll
-    return { ...this.shelf.summaryOf(project.folder), readOnly, model: modelTitle(this.run.basePath), modelMissing: baseMissing(this.run), filesMissing: filesMissing(this.run), prompts: countPrompts(project.db, this.run.id), done }
+    return { ...this.shelf.summaryOf(project.folder), readOnly, model: modelTitle(this.run.basePath), modelMissing: baseMissing(this.run), modelIsOwn: isOwn(project, this.run), filesMissing: filesMissing(this.run), prompts: countPrompts(project.db, this.run.id), done }
   }
 
   /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */
   openProject(folder: string): OpenedProject {
     if (this.#open?.project.folder === folder) return this.current()!
     if (this.#job) this.requireIdle()
+    if (this.#closed?.folder === folder) throw beingMoved(folder)
     if (!isProject(folder)) throw new AppError('bad-arguments', `${folder} holds no Creamery project; choose the folder of one.`)
     const next = openWhatIsFree(folder)
     this.closeProject()
@@ -162,14 +171,19 @@ export class Workbench {
     this.events.publish({ kind: 'project-closed' })
   }
 
-  /** Does something with a project's folder while nothing has it open, and opens it again if it was and still is there. */
-  whileClosed<T>(folder: string, work: () => T): T {
+  /** Does something with a project's folder while nothing has it open, and opens it again if it was and still is there. @throws AppError 'busy' */
+  async whileClosed<T>(folder: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw beingMoved(this.#closed.folder)
     const wasOpen = this.#open?.project.folder === folder
     if (wasOpen) this.closeProject()
     else releaseAside()
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    this.#closed = { folder, ended }
     try {
-      return work()
+      return await work()
     } finally {
+      this.#closed = null
+      end()
       if (wasOpen && isProject(folder)) this.openProject(folder)
       this.events.publish({ kind: 'projects-changed' })
     }
@@ -220,13 +234,20 @@ export class Workbench {
     return { cursor: this.events.cursor, snapshot: { project: this.current(), job: this.#job?.view() ?? null, lastEnd: this.#lastEnd } }
   }
 
+  /** Aborted when all ends, for what nobody waits for. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
   /** Stops the job at its next safe point, then closes everything. */
   async close(): Promise<void> {
+    this.#closing.abort()
     this.#job?.pause()
     this.#aside?.stop()
-    await Promise.all([this.#job?.ended, this.#aside?.ended])
+    await Promise.all([this.#job?.ended, this.#aside?.ended, this.#closed?.ended])
     this.closeProject()
     await this.#sandbox?.close()
+    await this.staging.close()
   }
 
   get #opened(): Open {
@@ -234,6 +255,8 @@ export class Workbench {
     return this.#open
   }
 }
+
+const beingMoved = (folder: string): AppError => new AppError('busy', `${basename(folder)} is being copied, moved or deleted; try again when that is done.`)
 
 function openWhatIsFree(folder: string): Open {
   const open = (project: Project, readOnly: string | null): Open => {

@@ -1,6 +1,6 @@
 /** A model leaves the project: what it came from is gathered, the files are written and proven, and the row says so. */
 import { createHash } from 'node:crypto'
-import { isAbsolute, relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import { ExportChoice, type ExportCard, type ExportRow, Proof } from '../../preload/contract/requests/export.ts'
 import { EngineHost } from '../engine/host.ts'
@@ -17,7 +17,7 @@ import { type Gate, labelCounts, labelsOf } from '../store/gates.ts'
 import { modelName } from '../store/ids.ts'
 import { type Iteration, iterationsOf, pathTo } from '../store/iterations.ts'
 import { type Model, modelOf, modelsOf } from '../store/models.ts'
-import { type Project, pathForRow } from '../store/project.ts'
+import { type Project, linkForRow, linkIn } from '../store/project.ts'
 import type { Run } from '../store/runs.ts'
 import { stagesWithShared } from '../store/stages.ts'
 import { trainingStepsOf } from '../store/training.ts'
@@ -75,7 +75,7 @@ export function exportTo(ask: ExportAsk, choice: ExportChoice, target: string, {
         place: { device: 'cpu', threads: run.config.threads }, // whose numbers do not depend on a driver
         text: await sandbox.openText(source.textFolder), openText: (folder) => sandbox.openText(folder), signal, onPhase,
       })
-      const row = { modelId: source.model.id, format: choice.format, path: storedPath(project, path), sha256, verification: { state: proof.passed ? 'proved' : 'failed', choice, bytes, proof } }
+      const row = { modelId: source.model.id, format: choice.format, path: linkForRow(project, path), sha256, verification: { state: proof.passed ? 'proved' : 'failed', choice, bytes, proof } }
       insertExport(project.db, row)
       return rowOf(project, exportsOfRun(project.db, run.id).find((one) => idOf(one) === idOf(row))!)
     } finally {
@@ -96,14 +96,9 @@ export function proofOfExport(db: Database, run: Run, id: string): Proof {
 /** Renderers never name a path. */
 const idOf = ({ modelId, format, path }: Pick<Export, 'modelId' | 'format' | 'path'>): string => `export-${createHash('sha256').update(JSON.stringify([modelId, format, path])).digest('hex').slice(0, 16)}`
 
-const storedPath = (project: Project, path: string): string => {
-  const inside = relative(project.folder, path)
-  return inside.startsWith('..') || isAbsolute(inside) ? path : pathForRow(project, path)
-}
-
-function rowOf({ folder }: Project, row: Export): ExportRow {
+function rowOf(project: Project, row: Export): ExportRow {
   const { state, choice, bytes, proof } = row.verification as { state: ExportRow['state']; choice: ExportChoice; bytes: number; proof: Proof }
-  return { id: idOf(row), model: modelName(row.modelId), choice: ExportChoice.parse(choice), path: resolve(folder, row.path), bytes, sha256: row.sha256, state, maxLogitDelta: proof.maxLogitDelta, bound: proof.bound, createdAt: row.createdAt }
+  return { id: idOf(row), model: modelName(row.modelId), choice: ExportChoice.parse(choice), path: linkIn(project, row.path), bytes, sha256: row.sha256, state, maxLogitDelta: proof.maxLogitDelta, bound: proof.bound, createdAt: row.createdAt }
 }
 
 /** From SFT to the model, along the iterations that made it. */

@@ -8,6 +8,7 @@ import { locateModel } from '../../native-models/weights/place.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { ModelCard } from '../../preload/contract/requests/place.ts'
 import type { Sandbox } from '../sandbox/host.ts'
+import { modelTitle } from './locate.ts'
 import { explained, inspectModel } from './open-model.ts'
 
 export interface ImportAsk {
@@ -39,13 +40,13 @@ export async function importModel(sandbox: Sandbox, { from, adapter, to }: Impor
   }
 }
 
-/** What a model, with an adapter on top of it or without, is made of. @throws AppError 'bad-model' */
+/** What a model, with an adapter on top of it or without, is made of, and what a copy of it is called. @throws AppError 'bad-model' */
 export async function hashModel(path: string, adapter: string | null): Promise<{ name: string; sha256: string; bytes: number }> {
   try {
     const folder = locateModel(path)
     const { sha256, files } = await hashCheckpoint(folder)
     const parts = adapter === null ? [sha256] : [sha256, ...(await Promise.all([ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE].map((name) => hashFile(join(locateModel(adapter), name)))))]
-    return { name: basename(adapter ?? folder), sha256: parts.join('+'), bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
+    return { name: modelTitle(adapter ?? folder).replaceAll('/', '-'), sha256: parts.join('+'), bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
   } catch (error) {
     throw explained(error)
   }

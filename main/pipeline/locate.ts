@@ -25,11 +25,12 @@ export const baseMissing = ({ basePath }: Run): string | null =>
 /** Links the base model where it is now. @throws AppError 'bad-model' when that folder holds another one */
 export async function locateBase(db: Database, run: Run, folder: string): Promise<void> {
   checkModel(folder)
-  if ((await hashCheckpoint(folder)).sha256 !== run.baseSha256) {
-    throw new AppError('bad-model', `The model in ${folder} is not the one that this run started from: its weights differ. Choose the folder of the same model.`)
-  }
+  if ((await hashCheckpoint(folder)).sha256 !== run.baseSha256) throw otherModel(folder)
   inTransaction(db, () => relocateBase(db, run.id, resolve(folder)))
 }
+
+export const otherModel = (folder: string): AppError =>
+  new AppError('bad-model', `The model in ${folder} is not the one that this run started from: its weights differ. Choose the folder of the same model.`)
 
 type Missing = OpenedProject['filesMissing'][number]
 

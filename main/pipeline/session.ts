@@ -6,7 +6,7 @@ import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { EngineHost } from '../engine/host.ts'
 import { type Sandbox, startSandbox } from '../sandbox/host.ts'
-import { databaseName, openProject, type Project } from '../store/project.ts'
+import { checkFolder, databaseName, openProject, type Project } from '../store/project.ts'
 import { type Run, runsOf } from '../store/runs.ts'
 import { releaseAside } from './aside.ts'
 import type { RunContext, RunEvent } from './context.ts'
@@ -21,23 +21,40 @@ export interface SessionOptions {
   readonly emit: (event: RunEvent) => void
 }
 
-/** Plans a new run in a new or empty folder and works on it. Whatever is wrong with the input shows before anything is written. */
-export function withNewRun<T>(folder: string, config: RunConfig, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+/**
+ * Plans a new run in a new or empty folder and works on it. Whatever is wrong with the input shows before anything is written.
+ * @param base where the model will lie when it is not yet there: the work is done before it moves in
+ */
+export function withNewRun<T>(folder: string, config: RunConfig, { base = config.model, ...options }: SessionOptions & { base?: string }, work: (context: RunContext) => Promise<T>): Promise<T> {
   return withProcesses(config, options, async (engine, sandbox, model) => {
     const contextLength = contextLengthOf(config, model)
     const plan = await planRun(config, sandbox, model.text, contextLength)
     return withProject(folder, async (project) => {
-      if (runsOf(project.db).length > 0) throw new AppError('bad-arguments', `${folder} holds a run already; go on with "resume --project ${folder}", or name a new folder.`)
-      const run = storeRun(project.db, plan, 1)
+      refuseRun(project)
+      const run = storeRun(project.db, { ...plan, config: { ...plan.config, model: base } }, 1)
       return work({ project, run, engine, sandbox, text: model.text, contextLength, ...options })
     })
   })
 }
 
+/** Before anything is copied for a new run. @throws AppError 'bad-arguments' when the folder holds a run, or is none of ours */
+export async function requireNoRun(folder: string): Promise<void> {
+  checkFolder(folder)
+  if (existsSync(join(folder, databaseName))) await withProject(folder, async (project) => refuseRun(project))
+}
+
+function refuseRun({ db, folder }: Project): void {
+  if (runsOf(db).length > 0) throw new AppError('bad-arguments', `${folder} holds a run already; go on with "resume --project ${folder}", or name a new folder.`)
+}
+
 /** Opens the run of a project where it stands. */
-export async function withRun<T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+export const withRun = <T>(folder: string, options: SessionOptions, work: (context: RunContext) => Promise<T>): Promise<T> =>
+  withProjectRun(folder, (project, run) => withOpenRun(project, run, options, work))
+
+/** The same without anything that computes. */
+export async function withProjectRun<T>(folder: string, work: (project: Project, run: Run) => Promise<T>): Promise<T> {
   if (!existsSync(join(folder, databaseName))) throw new AppError('bad-arguments', `${folder} holds no Creamery project; check the path, or start a run with "run --project ${folder}".`)
-  return withProject(folder, (project) => withOpenRun(project, runNow(project.db, soleRun(project)), options, work))
+  return withProject(folder, (project) => work(project, runNow(project.db, soleRun(project))))
 }
 
 /** Works on a run of a project that is open for writing and stays so: engine and sandbox live as long as the work. */

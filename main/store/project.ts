@@ -1,6 +1,6 @@
 /** A project is one folder: the database, and files that its rows name by relative paths. */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join, relative, resolve, sep } from 'node:path'
+import { isAbsolute, join, posix, relative, resolve, sep, win32 } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import { all, openDatabase } from './database.ts'
 import type { Database } from './database.ts'
@@ -8,6 +8,10 @@ import { acquireLock } from './lock.ts'
 
 export const databaseName = 'creamery.db'
 export const projectFolders = ['adapters', 'checkpoints', 'exports'] as const
+/** The base model below its own name, where it was copied; absent where it is linked. */
+export const modelFolder = 'model'
+/** All that is a project's beside its database. */
+export const ownFolders = [...projectFolders, modelFolder] as const
 
 export interface Project {
   folder: string
@@ -43,25 +47,34 @@ export function openProject(path: string, { readOnly = false }: { readOnly?: boo
   }
 }
 
-/** A new project starts in an empty folder (or in what an interrupted start left), never among a person's files. */
-function checkFolder(folder: string): void {
+/** A new project starts in an empty folder (or in what an interrupted start left), never among a person's files. @throws AppError 'bad-arguments' */
+export function checkFolder(folder: string): void {
   if (!existsSync(folder) || existsSync(join(folder, databaseName))) return
-  const ours = (name: string) => name.startsWith('project.lock') || (projectFolders as readonly string[]).includes(name)
+  const ours = (name: string) => name.startsWith('project.lock') || (ownFolders as readonly string[]).includes(name)
   if (!readdirSync(folder).every(ours))
     throw new AppError('bad-arguments', `${folder} is not empty and holds no Creamery project; name a new or an empty folder.`)
 }
 
 /** A row's relative path on this machine. @throws when it leads out of the project */
-export function pathIn({ folder }: Project, path: string): string {
+export function pathIn({ folder }: Pick<Project, 'folder'>, path: string): string {
   const target = resolve(folder, path)
   if (!target.startsWith(folder + sep)) throw new AppError('bad-data', `The project names a file outside its folder: ${path}; it was changed by hand or is damaged.`)
   return target
 }
 
 /** A file of the project as rows name it: relative, with forward slashes on every system. */
-export function pathForRow({ folder }: Project, file: string): string {
+export function pathForRow({ folder }: Pick<Project, 'folder'>, file: string): string {
   return relative(folder, file).split(sep).join('/')
 }
+
+/** What may lie elsewhere, as rows name it: relative within the project, so that it moves along with it, else where it is. */
+export function linkForRow(project: Pick<Project, 'folder'>, path: string): string {
+  const inside = relative(project.folder, path)
+  return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? path : pathForRow(project, path)
+}
+
+/** Where that is on this machine; an absolute path stays as it is, another system's too. @throws as `pathIn` */
+export const linkIn = (project: Pick<Project, 'folder'>, link: string): string => (posix.isAbsolute(link) || win32.isAbsolute(link) ? link : pathIn(project, link))
 
 /** Files in `adapters/` and `checkpoints/` that no committed row names: what a killed process left. Relative paths. */
 export function orphansOf(project: Project): string[] {

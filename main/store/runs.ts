@@ -1,14 +1,16 @@
 /** A run: one configuration carried out on one base model. */
+import { dirname, resolve } from 'node:path'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
 import { toJson } from './encoding.ts'
+import { linkForRow, linkIn } from './project.ts'
 
 export interface Run {
   id: string
   config: RunConfig
   seed: number
-  /** Folder of M0: a link, so it may be absolute. */
+  /** Folder of M0, absolute. Its row is relative where the model is the project's own. */
   basePath: string
   baseSha256: string
   /** Where the path ends that is carried on; null before iteration 0 is planned. */
@@ -19,19 +21,21 @@ export type NewRun = Omit<Run, 'createdAt' | 'activeIterationId'>
 type RunRow = Omit<Run, 'config'> & { config: string }
 
 export function insertRun(db: Database, row: NewRun): void {
+  const link = (path: string): string => linkForRow(placeOf(db), path)
   run(db, 'INSERT INTO runs (id, config, seed, base_path, base_sha256) VALUES (@id, @config, @seed, @basePath, @baseSha256)', {
     ...row,
-    config: toJson(row.config),
+    basePath: link(row.basePath),
+    config: toJson({ ...row.config, model: link(row.config.model) }),
   })
 }
 
 export function runsOf(db: Database): Run[] {
-  return all<RunRow>(db, 'SELECT * FROM runs ORDER BY id').map(fromRow)
+  return all<RunRow>(db, 'SELECT * FROM runs ORDER BY id').map((row) => fromRow(db, row))
 }
 
 export function runOf(db: Database, id: string): Run | undefined {
   const row = get<RunRow>(db, 'SELECT * FROM runs WHERE id = @id', { id })
-  return row && fromRow(row)
+  return row && fromRow(db, row)
 }
 
 /** The path to this iteration is the one that is carried on. */
@@ -39,9 +43,9 @@ export function setActiveIteration(db: Database, id: string, iterationId: string
   run(db, 'UPDATE runs SET active_iteration_id = @iterationId WHERE id = @id', { id, iterationId })
 }
 
-/** The base model was moved ("locate"); the caller has checked that its sha256 is the same. */
+/** The base model is elsewhere now ("locate", or a copy of the project's own); the caller has checked that its sha256 is the same. */
 export function relocateBase(db: Database, id: string, basePath: string): void {
-  run(db, 'UPDATE runs SET base_path = @basePath WHERE id = @id', { id, basePath })
+  run(db, 'UPDATE runs SET base_path = @basePath WHERE id = @id', { id, basePath: linkForRow(placeOf(db), basePath) })
 }
 
 /** Files of the run were moved; what has begun on other contents stays with its input hash. */
@@ -49,4 +53,7 @@ export function relocateData(db: Database, id: string, data: RunConfig['data']):
   run(db, 'UPDATE runs SET config = @config WHERE id = @id', { id, config: toJson({ ...runOf(db, id)!.config, data }) })
 }
 
-const fromRow = (row: RunRow): Run => ({ ...row, config: JSON.parse(row.config) as RunConfig })
+/** The project's folder, wherever it lies today: the database is in it. */
+const placeOf = (db: Database): { folder: string } => ({ folder: dirname(resolve(db.name)) })
+
+const fromRow = (db: Database, row: RunRow): Run => ({ ...row, basePath: linkIn(placeOf(db), row.basePath), config: JSON.parse(row.config) as RunConfig })

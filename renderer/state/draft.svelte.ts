@@ -4,6 +4,8 @@ import type { RunSettings, RunSources } from '../../preload/contract/requests/ru
 export interface Picked {
   readonly handle: string
   readonly name: string
+  /** Of a model: a copy that moves into the project when that is made. */
+  readonly isCopy?: boolean | undefined
 }
 
 export interface Draft {

@@ -1,8 +1,8 @@
-import { cpSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ModelCard } from '../../preload/contract/requests/place.ts'
-import { creamery, expectRefusal, fromRoot, golden, jsonLines, temporaryFolder } from '../cli/run-cli.ts'
+import { creamery, expectRefusal, fileWith, fromRoot, golden, jsonLines, temporaryFolder } from '../cli/run-cli.ts'
 import { writeTinyText } from '../export/random-model.ts'
 import { contents, smallModel } from './fixture.ts'
 
@@ -50,3 +50,33 @@ describe('creamery import', () => {
 
   test.skipIf(process.platform === 'win32')('refuses the system’s folders', () => expectRefusal(['import', bundled, '--to', '/etc/creamery'], /belongs to the system/))
 }, 120_000)
+
+describe('a model of the project’s own', () => {
+  const config = fileWith(JSON.stringify({ data: { sftLimit: 32, promptsLimit: 8, evaluation: [] }, iterations: 1 }), 'small.json')
+
+  test('comes with the run; the run goes on where the project is, and refuses to start anew before anything is copied', async () => {
+    const [from, project] = [join(temporaryFolder(), 'mine'), join(temporaryFolder(), 'project')]
+    cpSync(bundled, from, { recursive: true })
+    const run = ['run', '--project', project, '--preset', 'ci', '--config', config, '--model', from, '--copy-model', '--until', 'tune']
+    expect((await creamery(run)).code).toBe(0)
+    expect(contents(join(project, 'model/mine'))).toEqual(contents(from))
+    rmSync(from, { recursive: true })
+    const moved = join(temporaryFolder(), 'moved')
+    renameSync(project, moved)
+    expect((await creamery(['resume', '--project', moved, '--until', 'sample'])).code).toBe(0)
+    await expectRefusal(['run', '--project', moved, '--preset', 'ci', '--copy-model'], /holds a run already/)
+    expect(readdirSync(join(moved, 'model'))).toEqual(['mine'])
+  })
+
+  test('is taken into a project that was linked to it; another model is not', async () => {
+    const [from, project] = [join(temporaryFolder(), 'mine'), join(temporaryFolder(), 'project')]
+    cpSync(bundled, from, { recursive: true })
+    expect((await creamery(['run', '--project', project, '--preset', 'ci', '--config', config, '--model', from, '--until', 'tune'])).code).toBe(0)
+    await expectRefusal(['import', await smallModel(), '--into', project], /is not the one that this run started from/)
+    await expectRefusal(['import', from, '--into', project, '--to', project], /Say where the copy goes/)
+    const [made] = await jsonLines<{ folder: string }>(['import', from, '--into', project, '--json'])
+    expect(made).toEqual({ folder: join(project, 'model/mine') })
+    rmSync(from, { recursive: true })
+    expect((await creamery(['resume', '--project', project, '--until', 'sample'])).code).toBe(0)
+  })
+}, 240_000)

@@ -1,6 +1,6 @@
-/** The wizard's way: a card, then a copy in Creamery's own folder, found again and stopped. */
+/** The wizard's way: a card, then a copy for the project to be made, found again and stopped. */
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { handlers } from '../../main/ipc/handlers.ts'
 import { createRouter } from '../../main/ipc/router.ts'
@@ -27,8 +27,11 @@ test('a copy is made once, and is a model like any other', async () => {
   const [first, busy] = await Promise.all([ask('model/import', { folder }), request('model/import', { folder })])
   expect(busy).toMatchObject({ ok: false, error: { code: 'busy' } })
   expect(await ask('model/import', { folder })).toEqual(first)
-  expect(readdirSync(join(state, 'models'))).toEqual([first.name])
-  expect(contents(join(state, 'models', first.name))).toEqual(contents(from))
+  const copy = workbench.places.pathOf(first.folder)
+  expect(copy.startsWith(join(state, 'projects'))).toBe(true)
+  expect(readdirSync(dirname(copy))).toEqual([first.name])
+  expect(contents(copy)).toEqual(contents(from))
+  expect(await ask('project/list', {})).toEqual([]) // what is being made is no project
   expect(await ask('model/inspect', { folder: first.folder })).toMatchObject({ supported: true })
   expect(await ask('model/importing', {})).toBeNull()
 })
@@ -36,15 +39,14 @@ test('a copy is made once, and is a model like any other', async () => {
 test('stopped, nothing is a model; again, it is', async () => {
   const from = await smallModel({ dtype: 'F32', shardBytes: 4000 })
   const folder = workbench.places.give(from)
-  const before = readdirSync(join(state, 'models'))
   const copying = request('model/import', { folder })
   while ((await ask('model/importing', {}))?.done === 0) await new Promise(setImmediate)
   await ask('model/stopImport', {})
   expect(await copying).toMatchObject({ ok: false, error: { code: 'cancelled', sentence: expect.stringContaining('goes on where it was') } })
-  expect(readdirSync(join(state, 'models')).filter((name) => !before.includes(name))).toEqual([expect.stringMatching(/\.partial$/)])
-  const { name } = await ask('model/import', { folder })
-  expect(contents(join(state, 'models', name))).toEqual(contents(from))
-  expect(existsSync(join(state, 'models', `${name}.partial`))).toBe(false)
+  const again = await ask('model/import', { folder })
+  const copy = workbench.places.pathOf(again.folder)
+  expect(contents(copy)).toEqual(contents(from))
+  expect(existsSync(`${copy}.partial`)).toBe(false)
 })
 
 test('a folder that is no model is refused as its card says', async () => {

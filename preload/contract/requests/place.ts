@@ -146,8 +146,9 @@ export const placeRequests = {
   /** Reads headers, and tries tokenizer and template where they can do no harm. `adapter`: a PEFT folder on top of it. */
   'model/inspect': { params: z.strictObject({ folder: Handle, adapter: Handle.optional() }), result: ModelCard },
   /**
-   * Copies a model into Creamery's own folder, checked and whole or not at all; with an adapter their merged weights, as F32.
-   * Answers at its end; one at a time. The same again after a stop or a crash goes on where it was.
+   * Copies a model for a project to be made, checked and whole or not at all; with an adapter their merged weights, as F32.
+   * `project/create` moves the copy into the project; until Creamery ends it waits for that. Answers at its end; one at a
+   * time. The same again after a stop goes on where it was.
    */
   'model/import': { params: z.strictObject({ folder: Handle, adapter: Handle.optional() }), result: z.strictObject({ folder: Handle, name: z.string(), bytes: count, sha256: z.string() }) },
   /** How far that is, in bytes; null while none is under way. */

@@ -22,6 +22,8 @@ export const OpenedProject = ProjectSummary.extend({
   model: z.string(),
   /** The base model's folder is not where it was; the sentence says where that was. `project/locate` links it again. */
   modelMissing: z.string().nullable(),
+  /** It lies in the project's folder: nothing outside is needed. Else it is linked. */
+  modelIsOwn: z.boolean(),
   /** Files that stages still to come read, and that are not where they were. */
   filesMissing: z.array(z.strictObject({ what: z.enum(['sft', 'evaluation']), name: z.string(), path: z.string() })),
   prompts: count,
@@ -33,7 +35,7 @@ export type OpenedProject = z.infer<typeof OpenedProject>
 export const DiskUse = z.strictObject({
   bytes: count,
   parts: z.array(z.strictObject({
-    what: z.enum(['database', 'backups', 'adapters', 'checkpoints', 'exports', 'other']),
+    what: z.enum(['database', 'backups', 'model', 'adapters', 'checkpoints', 'exports', 'other']),
     bytes: count,
     /** May be freed: it can be made again, or nothing names it. */
     freeable: count,
@@ -76,7 +78,9 @@ export const projectRequests = {
   'project/preset': { params: z.strictObject({ preset: z.enum(['demo', 'ci', 'desktop', 'paper']) }), result: RunSettings },
   /** Links the open project's base model where it is now; refused when its weights are not the same. */
   'project/locate': { params: z.strictObject({ folder: Handle }), result: OpenedProject },
-  /** The same for a file of `filesMissing`, by its name there; refused when it cannot be read as what it is. */
+  /** Copies the open project's linked base model into its folder; `model/importing` and `model/stopImport` are of it too. */
+  'project/ownModel': { params: nothing, result: OpenedProject },
+  /** `project/locate` for a file of `filesMissing`, by its name there; refused when it cannot be read as what it is. */
   'project/locateFile': { params: z.strictObject({ what: z.enum(['sft', 'evaluation']), name: z.string(), file: Handle }), result: OpenedProject },
   'project/duplicate': { params: z.strictObject({ project: Handle, name, where }), result: ProjectSummary },
   /** Also renames it: without `where` it stays in its parent folder. */
