@@ -16,6 +16,9 @@ const runs = ['a', 'A', '1', ' ', '\n', '!', 'aA', 'a1', 'a ', '. '].map((text) 
 /** Templates go over the turns, some over them again at each. */
 const longTalk: Message[] = Array.from({ length: 41 }, (_, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content: `turn ${i}` }))
 
+/** Whether the child was stopped, rather than the text refused. */
+const isStop = (sentence: string): boolean => sentence.startsWith('The sandbox')
+
 /** Never throws for the folder's sake: what hangs or is refused is a sentence. */
 export async function tryText(sandbox: Sandbox, folder: string): Promise<TextTrial> {
   const trial: TextTrial & { vocabulary: number | null } = { tokenizer: null, template: null, vocabulary: null, problems: [], warnings: [] }
@@ -32,7 +35,7 @@ export async function tryText(sandbox: Sandbox, folder: string): Promise<TextTri
     trial[part] = 'unusable'
     trial.problems.push(sentence)
   }
-  const text = await attempt(() => sandbox.openText(folder), (sentence) => fails(/chat templates? /.test(sentence.replaceAll(folder, '')) ? 'template' : 'tokenizer')(sentence))
+  const text = await attempt(() => sandbox.openText(folder), (sentence) => fails(isStop(sentence) || !/chat templates? /.test(sentence.replaceAll(folder, '')) ? 'tokenizer' : 'template')(sentence))
   if (!text) return trial
   try {
     await tryTokenizer(text, trial, attempt, fails('tokenizer'))
@@ -48,13 +51,13 @@ type Attempt = <T>(step: () => Promise<T>, told: (sentence: string) => void) => 
 async function tryTokenizer(text: SandboxText, trial: TextTrial & { vocabulary: number | null }, attempt: Attempt, fails: (sentence: string) => void): Promise<void> {
   trial.vocabulary = text.info.vocabSize
   const before = trial.problems.length
-  const hangs = (sentence: string): void => { if (sentence.startsWith('The sandbox')) fails(sentence) }
+  const hangs = (sentence: string): void => { if (isStop(sentence)) fails(sentence) }
   // Small tokenizers know few characters, and say so: that is no fault. What they know they must give back.
   const known = await attempt(async () => {
     const [ids] = await text.encode([question], { special: false })
     const [again] = await text.decode([ids!], { skipSpecial: false })
     return again!.trim() === question
-  }, (sentence) => (sentence.startsWith('The sandbox') ? fails(sentence) : trial.warnings.push(sentence)))
+  }, (sentence) => (isStop(sentence) ? fails(sentence) : trial.warnings.push(sentence)))
   if (known === false) trial.warnings.push(`The tokenizer does not give back ${JSON.stringify(question)} as it was written; texts may change on their way through it.`)
   for (const run of runs) if (trial.problems.length === before) await attempt(() => text.encode([run], { special: false }), hangs)
   if (trial.problems.length === before) trial.tokenizer = 'ok'
@@ -68,7 +71,7 @@ async function tryTemplate(text: SandboxText, trial: TextTrial, attempt: Attempt
   }
   const render = (messages: Message[]): Promise<string> => text.render(messages, { addGenerationPrompt: true })
   const before = trial.problems.length
-  const lacks = (what: string) => (sentence: string): void => (sentence.startsWith('The sandbox') ? fails(sentence) : void trial.warnings.push(`The chat template takes no ${what}: rows with one are rejected.`))
+  const lacks = (what: string) => (sentence: string): void => (isStop(sentence) ? fails(sentence) : void trial.warnings.push(`The chat template takes no ${what}: rows with one are rejected.`))
   const steps: [() => Promise<unknown>, (sentence: string) => void][] = [
     [() => render([turns[0]!]), fails],
     [() => render([...turns]), lacks('conversation of several turns')],

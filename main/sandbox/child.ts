@@ -2,7 +2,7 @@
 import { extname } from 'node:path'
 import { type Child, startChild } from '../children/start.ts'
 
-/** Heap of the child; a tokenizer of 256 000 tokens needs a quarter of it. The worker ends itself when heap and all else pass 1000 MB. */
+/** Heap of the child; a tokenizer of 256 000 tokens needs a quarter of it. The worker ends itself when heap and all else pass 900 MB. */
 const heapMegabytes = 768
 
 export function startSandboxChild(): Child {

@@ -54,18 +54,18 @@ export interface SandboxStream {
   finish(): Promise<string>
 }
 
-const defaultLimits: Limits = { call: 5000, open: 15_000, start: 30_000 }
+/** What hangs is over within 5 s: this silence, the supervisor's second look and the kill. */
+const defaultLimits: Limits = { call: 4500, start: 30_000 }
 
 export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
-  const { call: callLimit, open: openLimit, start } = { ...defaultLimits, ...limits }
-  const supervisor = supervise(startSandboxChild, { call: callLimit, open: openLimit, start })
+  const supervisor = supervise(startSandboxChild, { ...defaultLimits, ...limits })
   let models = 0
 
   async function openModel(folder: string, today: string | undefined): Promise<SandboxText> {
     const model = ++models
     const openOn = async (line: Line): Promise<TextInfo> => {
       const args = { model, folder, ...(today === undefined ? {} : { today }) }
-      const info = await line.ask('openText', args, { doing: `opening the tokenizer of ${folder}`, limit: openLimit })
+      const info = await line.ask('openText', args, { doing: `opening the tokenizer of ${folder}` })
       line.opened.add(model)
       return info
     }
@@ -81,7 +81,7 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
     const ask = <C extends CallName>(call: C, args: Omit<Calls[C]['args'], 'model'>, doing: string): Promise<Calls[C]['result']> =>
       supervisor.turn(async (line) => {
         if (!line.opened.has(model)) await reopen(line)
-        return line.ask(call, { ...args, model } as Calls[C]['args'], { doing: `${doing} with the tokenizer of ${folder}`, limit: callLimit })
+        return line.ask(call, { ...args, model } as Calls[C]['args'], { doing: `${doing} with the tokenizer of ${folder}` })
       })
     /** In pieces: each has the whole limit to itself, and small calls get their turn in between. */
     async function askInChunks<T, R>(items: readonly T[], size: (item: T) => number, doing: string, one: (chunk: T[], doing: string) => Promise<R[]>): Promise<R[]> {
@@ -114,8 +114,8 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
           finish: () => ask('finishStream', { state }, 'decoding a response'),
         }
       },
-      close: () => supervisor.turn(async (line) => {
-        if (line.opened.delete(model)) await line.ask('closeText', { model }, { doing: 'closing a tokenizer', limit: callLimit })
+      close: () => supervisor.turnIfLiving(async (line) => {
+        if (line.opened.delete(model)) await line.ask('closeText', { model }, { doing: 'closing a tokenizer' })
       }),
     }
   }
@@ -125,7 +125,6 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
     const rejected: Reading<Datasets[K]>['rejected'] = []
     const layout = await supervisor.turn((line) => line.ask('readDataset', { kind, path: resolve(path), options }, {
       doing: `reading ${path}`,
-      limit: callLimit,
       onRows(rows) {
         taken.push(...(rows.taken as Datasets[K][]))
         rejected.push(...rows.rejected)
@@ -136,7 +135,7 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
 
   /** A look at files that sends nothing but its result. */
   const look = <C extends 'inspectModel' | 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string): Promise<Calls[C]['result']> =>
-    supervisor.turn((line) => line.ask(call, args, { doing, limit: callLimit }))
+    supervisor.turn((line) => line.ask(call, args, { doing }))
 
   const absolute = (path: string | null): string | null => (path === null ? null : resolve(path))
 

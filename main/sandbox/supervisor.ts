@@ -6,8 +6,6 @@ import type { CallName, Calls, Reply, Request, RowsRead } from './protocol.ts'
 export interface Limits {
   /** Longest silence of a request, in milliseconds. */
   call: number
-  /** The same for opening a tokenizer, which for large vocabularies is seconds of honest work. */
-  open: number
   /** Longest start of the child itself. */
   start: number
 }
@@ -15,7 +13,6 @@ export interface Limits {
 export interface CallOptions {
   /** What it does, to go on "… while it was": "tokenising prompts 1–64 of 900". */
   doing: string
-  limit: number
   onRows?: (rows: RowsRead) => void
 }
 
@@ -29,6 +26,8 @@ export interface Line {
 export interface Supervisor {
   /** Runs a turn when all earlier ones are over, on the living child or a fresh one. */
   turn<T>(work: (line: Line) => Promise<T>): Promise<T>
+  /** The same, but only where a child lives: what died with it needs no care. */
+  turnIfLiving(work: (line: Line) => Promise<void>): Promise<void>
   pid(): number | undefined
   /** Rejects what is waiting or running, and is fulfilled when the child is gone. */
   close(): Promise<void>
@@ -53,23 +52,28 @@ export function supervise(start: () => Child, limits: Limits): Supervisor {
       const errors = tailOf(process)
       const forget = (): void => { if (child?.process === process) child = null }
       process.once('exit', forget).once('error', forget)
-      child = { process, line: { opened: new Set(), ask: asker(process, errors, () => closed) } }
+      child = { process, line: { opened: new Set(), ask: asker(process, errors, () => closed, limits.call) } }
       await exchange(process, errors, () => closed, { doing: 'starting', limit: limits.start }, (reply): reply is Reply => 'ready' in reply)
     }
     return child.line
   }
 
+  function queue<T>(work: () => Promise<T>): Promise<T> {
+    const result = last.then(() => {
+      refuseClosed()
+      return work()
+    })
+    last = result.catch(() => undefined)
+    return result
+  }
+
   return {
-    turn(work) {
-      const result = last.then(async () => {
-        refuseClosed()
-        const line = await living()
-        refuseClosed()
-        return work(line)
-      })
-      last = result.catch(() => undefined)
-      return result
-    },
+    turn: (work) => queue(async () => {
+      const line = await living()
+      refuseClosed()
+      return work(line)
+    }),
+    turnIfLiving: (work) => queue(async () => child === null ? undefined : work(child.line)),
     pid: () => child?.process.pid,
     async close() {
       closed = true
@@ -86,11 +90,11 @@ export function supervise(start: () => Child, limits: Limits): Supervisor {
 
 type Answer = Extract<Reply, { result: unknown } | { error: unknown }>
 
-function asker(process: Child, errors: () => string, closed: () => boolean): Line['ask'] {
+function asker(process: Child, errors: () => string, closed: () => boolean, limit: number): Line['ask'] {
   let id = 0
   return (call, args, options) => {
     const request = { id: ++id, call, args } as Request
-    const answer = exchange(process, errors, closed, options, (reply): reply is Answer => {
+    const answer = exchange(process, errors, closed, { doing: options.doing, limit }, (reply): reply is Answer => {
       if (!('id' in reply) || reply.id !== request.id) return false
       if ('rows' in reply) options.onRows?.(reply.rows)
       return 'result' in reply || 'error' in reply
@@ -105,7 +109,7 @@ function asker(process: Child, errors: () => string, closed: () => boolean): Lin
 
 /** Waits for the reply that `isLast` accepts. Every message is a sign of life; silence beyond the limit, or death, rejects. */
 function exchange<Last extends Reply>(
-  process: Child, errors: () => string, closed: () => boolean, { doing, limit }: CallOptions, isLast: (reply: Reply) => reply is Last,
+  process: Child, errors: () => string, closed: () => boolean, { doing, limit }: { doing: string; limit: number }, isLast: (reply: Reply) => reply is Last,
 ): Promise<Last> {
   return new Promise((resolve, reject) => {
     let late = false

@@ -17,8 +17,8 @@ import { textFault } from './text-fault.ts'
 /** Rows per message to the host. */
 const rowBatch = 500
 const heartbeat = 1000
-/** The heap's limit (child.ts) and what else a process has. */
-const residentMegabytes = 1000
+/** The heap's limit (child.ts) and what else a process has; below 1 GB by what is taken between two looks. */
+const residentMegabytes = 900
 /** Characters of all the rows that one reading may send: main keeps them. */
 const mostText = 256 * 2 ** 20
 
@@ -33,8 +33,8 @@ function modelOf(key: number): TextModel {
 const shown = (key: number) => (ids: readonly number[]): string => modelOf(key).decode(ids, { skipSpecial: true })
 
 const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls[C]['result'] | Promise<Calls[C]['result']> } = {
-  openText({ model, folder, today }) {
-    const text = openText(folder, today === undefined ? {} : { today })
+  openText({ model, folder, today }, id) {
+    const text = openText(folder, { ...(today !== undefined && { today }), alive: () => void send({ id, alive: true }) })
     models.set(model, text)
     const { vocabSize, eosIds, bosId, hasTemplate, tokenizerHash, templateHash } = text
     return { folder, vocabSize, eosIds, bosId, hasTemplate, tokenizerHash, templateHash }
@@ -139,7 +139,7 @@ const guard = `
   const alive = () => { try { return process.kill(parent, 0) } catch (error) { return error.code === 'EPERM' } }
   const end = () => process.kill(process.pid, 'SIGKILL')
   setInterval(() => { if (process.ppid !== parent || !alive()) end() }, 1000)
-  setInterval(() => { if (process.memoryUsage.rss() > ${residentMegabytes} * 2 ** 20) { writeSync(2, 'out of memory: more than ${residentMegabytes} MB are resident\\n'); end() } }, 50)
+  setInterval(() => { if (process.memoryUsage.rss() > ${residentMegabytes * 1e6}) { writeSync(2, 'out of memory: more than ${residentMegabytes} MB are resident\\n'); end() } }, 20)
 `
 new Worker(guard, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref()
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
+import { parseInPieces } from './json-pieces.ts'
 
 export type Json = Record<string, unknown>
 
@@ -28,16 +29,19 @@ export interface TextFiles {
 }
 
 /**
- * Reads the text side of a model folder.
+ * Reads the text side of a model folder; `alive` is called between the steps.
  * @throws AppError('bad-text') when tokenizer.json is missing or a file is not JSON of the expected form.
  */
-export function readTextFiles(folder: string): TextFiles {
+export function readTextFiles(folder: string, alive = (): void => undefined): TextFiles {
   const tokenizerPath = join(folder, 'tokenizer.json')
   if (!existsSync(tokenizerPath)) {
     throw new AppError('bad-text', `${folder} has no tokenizer.json. Save the tokenizer in its fast form first: AutoTokenizer.from_pretrained(<model>).save_pretrained(<folder>).`)
   }
   const bytes = readFileSync(tokenizerPath)
-  const tokenizer = parseObject(bytes.toString('utf8'), tokenizerPath)
+  const tokenizerHash = sha256(bytes)
+  const text = bytes.toString('utf8')
+  alive()
+  const tokenizer = parseObject(text, tokenizerPath, alive)
   const tokenizerConfig = readObject(folder, 'tokenizer_config.json') ?? {}
   const template = findTemplate(folder, tokenizerConfig)
   return {
@@ -47,7 +51,7 @@ export function readTextFiles(folder: string): TextFiles {
     specials: findSpecials(tokenizerConfig, readObject(folder, 'special_tokens_map.json') ?? {}),
     eosTokenIds: findEosIds(folder),
     template,
-    tokenizerHash: sha256(bytes),
+    tokenizerHash,
     templateHash: template === null ? null : sha256(template),
   }
 }
@@ -59,10 +63,10 @@ function readObject(folder: string, name: string): Json | null {
   return existsSync(path) ? parseObject(readFileSync(path, 'utf8'), path) : null
 }
 
-function parseObject(text: string, path: string): Json {
+function parseObject(text: string, path: string, alive = (): void => undefined): Json {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseInPieces(text, alive)
   } catch (cause) {
     throw new AppError('bad-text', `${path} is not valid JSON. Download or save the model folder again.`, cause)
   }

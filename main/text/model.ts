@@ -38,12 +38,12 @@ export interface TextModel extends TextInfo {
 }
 
 /**
- * Opens the text side of a Hugging Face folder.
+ * Opens the text side of a Hugging Face folder. `alive` is called between its steps, none of which is long.
  * @throws AppError('bad-text') when its tokenizer or template cannot be used
  */
-export function openText(folder: string, { today = defaultToday }: { today?: string } = {}): TextModel {
-  const files = readTextFiles(folder)
-  const tokenizer = buildTokenizer(files)
+export function openText(folder: string, { today = defaultToday, alive = () => undefined }: { today?: string; alive?: () => void } = {}): TextModel {
+  const files = readTextFiles(folder, alive)
+  const tokenizer = buildTokenizer(files, alive)
   const template = files.template === null ? null : compileTemplate(files.template, files.specials, new Date(today))
   const ownEos = files.specials.eos_token === null ? null : tokenizer.idOf(files.specials.eos_token)
   const eosIds = [...new Set([...files.eosTokenIds, ...(ownEos === null ? [] : [ownEos])])]

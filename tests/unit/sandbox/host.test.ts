@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { Sandbox } from '../../../main/sandbox/host.ts'
 import { startSandbox } from '../../../main/sandbox/host.ts'
 import { openText } from '../../../main/text/model.ts'
-import { byteLevelFolder, byteLevelTokenizer } from '../text/fixtures.ts'
+import { byteLevelFolder, byteLevelTokenizer, largeFolder } from '../text/fixtures.ts'
 import { temporaryFolder } from '../../temporary.ts'
 
 const sandboxes: Sandbox[] = []
@@ -79,6 +79,19 @@ describe('text behind the sandbox', () => {
     expect(many[999]).toEqual({ ids: openText(good).encodePrompt(prompts[999]!) })
   })
 
+  it('opens 256 000 tokens and half a million merges in many small steps', async () => {
+    const large = largeFolder()
+    const signs = [performance.now()]
+    const here = openText(large, { alive: () => signs.push(performance.now()) })
+    signs.push(performance.now())
+    const [steps, whole] = [signs.slice(1).map((sign, i) => sign - signs[i]!), signs.at(-1)! - signs[0]!]
+    expect(Math.max(...steps)).toBeLessThan(whole / 5)
+    const there = await sandbox.openText(large)
+    expect(there.info.vocabSize).toBe(256_000)
+    expect(await there.encode(['abba caddab'], { special: false })).toEqual([here.encode('abba caddab', { special: false })])
+    await there.close()
+  }, 240_000)
+
   it('passes errors on with code and sentence', async () => {
     await expect(sandbox.openText(folder)).rejects.toMatchObject({ name: 'AppError', code: 'bad-text', message: expect.stringContaining('tokenizer.json') })
     await expect(sandbox.readSft(join(folder, 'nowhere.jsonl'))).rejects.toMatchObject({ code: 'bad-data' })
@@ -96,7 +109,7 @@ describe('text behind the sandbox', () => {
 })
 
 describe('imported code that does not end', () => {
-  it('in a template is killed within about 6 s; the host goes on with a fresh child that has everything open again', async () => {
+  it('in a template is killed within 5 s; the host goes on with a fresh child that has everything open again', async () => {
     const sandbox = start()
     const hostile = await sandbox.openText(byteLevelFolder({ 'chat_template.jinja': hostileTemplate }))
     const other = await sandbox.openText(good)
@@ -106,9 +119,9 @@ describe('imported code that does not end', () => {
     const ticking = setInterval(() => ticks++, 10)
     const hung = hostile.encodePrompts([[{ role: 'system', content: 's' }, { role: 'user', content: 'u' }]])
     const queued = other.encode(['hello'], { special: false })
-    await expect(hung).rejects.toMatchObject({ code: 'sandbox-died', message: expect.stringMatching(/no sign of life for 5 s while it was tokenising prompts 1–1 of 1/) })
+    await expect(hung).rejects.toMatchObject({ code: 'sandbox-died', message: expect.stringMatching(/no sign of life for 4\.5 s while it was tokenising prompts 1–1 of 1/) })
     clearInterval(ticking)
-    expect(performance.now() - began).toBeLessThan(6500)
+    expect(performance.now() - began).toBeLessThan(5000)
     expect(ticks).toBeGreaterThan(200) // main's loop kept turning
     expect(await queued).toEqual([[260]])
     expect(sandbox.pid()).not.toBe(before)
@@ -142,6 +155,17 @@ describe('the child', () => {
     writeFileSync(join(changing, 'tokenizer.json'), JSON.stringify({ ...byteLevelTokenizer(), extra: 1 }))
     expect(await text.encode(['hello'], { special: false })).toEqual([[260]])
     await expect(changed.encode(['hello'], { special: false })).rejects.toMatchObject({ code: 'bad-text', message: expect.stringContaining('has changed on disk') })
+  })
+
+  it('is not started again to forget what died with it', async () => {
+    const sandbox = start()
+    const text = await sandbox.openText(good)
+    const pid = sandbox.pid()!
+    process.kill(pid, 'SIGKILL')
+    expect(await goneWithin(pid, 5000)).toBe(true)
+    await expect.poll(() => sandbox.pid()).toBe(undefined)
+    await text.close()
+    expect(sandbox.pid()).toBe(undefined)
   })
 
   it('is gone after close, even one that hangs; waiting calls are rejected', async () => {

@@ -1,6 +1,7 @@
 /** Small model folders, written from code: a byte-level and a SentencePiece-style tokenizer of a few hundred tokens. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Random } from '../../../native-models/bundled/random.ts'
 import { temporaryFolder } from '../../temporary.ts'
 
 export const chatml = `{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`
@@ -74,4 +75,22 @@ export function sentencePieceFolder(files: Record<string, unknown> = {}): string
     'config.json': { eos_token_id: 2 },
     ...files,
   })
+}
+
+/** As large as a Gemma's: 256 000 tokens of up to 16 of a few letters, merged from every two that are tokens. */
+export function largeFolder(): string {
+  const random = new Random(1, 'a large vocabulary')
+  const letters = [...'▁abcdefghijklm']
+  const tokens = new Set(['<unk>', '<s>', '</s>', ...letters])
+  const parts = [...letters]
+  const early = (): string => parts[Math.floor(random.uniform() ** 4 * parts.length)]!
+  while (tokens.size < 256_000) {
+    const token = early() + early()
+    if (token.length > 16 || tokens.has(token)) continue
+    tokens.add(token)
+    parts.push(token)
+  }
+  const merges = parts.flatMap((token) => Array.from({ length: token.length - 1 }, (_, i) => [token.slice(0, i + 1), token.slice(i + 1)]).filter((pair) => pair.every((part) => tokens.has(part))))
+  const small = JSON.parse(readFileSync(join(sentencePieceFolder(), 'tokenizer.json'), 'utf8')) as { model: object }
+  return sentencePieceFolder({ 'tokenizer.json': { ...small, model: { ...small.model, vocab: Object.fromEntries([...tokens].map((token, id) => [token, id])), merges } } })
 }
