@@ -8,6 +8,9 @@ interface Term {
   readonly hint: string
 }
 
+/** As the options of a control; `values` where not all of them are offered. */
+export const optionsOf = <Value extends string>(terms: Readonly<Record<Value, Term>>, values: readonly Value[] = Object.keys(terms) as Value[]): ({ value: Value } & Term)[] => values.map((value) => ({ value, ...terms[value] }))
+
 export const statisticTerms: Readonly<Record<Statistic, Term>> = {
   'tau-b': { label: 'Kendall τ-b', hint: 'Pairs of responses in the same order minus pairs in the opposite order; ties are taken out of the count.' },
   'tau-a': { label: 'Kendall τ-a', hint: "The paper's formula: as τ-b, but a tie counts as half an agreement." },
@@ -16,9 +19,9 @@ export const statisticTerms: Readonly<Record<Statistic, Term>> = {
 }
 
 export const methodTerms: Readonly<Record<Method, Term>> = {
-  'cream-avg': { label: 'average', hint: "Every pair trains with the mean C of all prompts: the paper's default." },
-  'cream-dyn': { label: 'per prompt', hint: 'Each pair trains with the C of its own prompt.' },
-  'fixed-c': { label: 'fixed', hint: 'Every pair trains with one C that you set, whatever the judges say.' },
+  'cream-avg': { label: 'average C', hint: "Every pair trains with the mean C of all prompts: the paper's default." },
+  'cream-dyn': { label: 'C per prompt', hint: 'Each pair trains with the C of its own prompt.' },
+  'fixed-c': { label: 'fixed C', hint: 'Every pair trains with one C that you set, whatever the judges say.' },
   srlm: { label: 'SRLM', hint: 'C = 1 for every pair: plain DPO, nothing is softened. The baseline CREAM is compared with.' },
   oracle: { label: 'oracle', hint: 'Chosen and rejected come from rewards outside the model.' },
 }

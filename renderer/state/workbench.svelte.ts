@@ -5,7 +5,7 @@ import type { Bridge, Params, RequestName, Result } from '../../preload/contract
 import type { AppInfo } from '../../preload/contract/requests/app.ts'
 import type { PlaceEntry } from '../../preload/contract/requests/place.ts'
 import type { OpenedProject } from '../../preload/contract/requests/project.ts'
-import type { IterationView, Job, JobEnd, RunStatus } from '../../preload/contract/requests/run.ts'
+import type { IterationView, Job, JobEnd, RunSettings, RunStatus, SettingsView } from '../../preload/contract/requests/run.ts'
 import type { Stage } from '../../preload/contract/domain.ts'
 import { type Connection, type OpenBridge, Refused, ask, newKey } from '../api.ts'
 import { upload } from '../bridges/browser.ts'
@@ -81,6 +81,11 @@ export class Workbench {
     this.notices = this.notices.filter((notice) => notice.id !== id)
   }
 
+  /** Nothing of the run can be changed or started: something runs, or the project is only read. */
+  get isBusy(): boolean {
+    return this.job !== null || this.project?.readOnly != null
+  }
+
   /** Of the active path, or of a branch that is kept beside it. */
   iteration(id: string): IterationView | undefined {
     return [...(this.status?.iterations ?? []), ...(this.status?.others ?? [])].find(({ iterationId }) => iterationId === id)
@@ -101,6 +106,20 @@ export class Workbench {
   /** As pause, but for good: the next start says anew how far to go. */
   stop(): Promise<Job | null | undefined> {
     return this.attempt(() => this.ask('run/stop', {}))
+  }
+
+  /** A setting of what is still to come. @returns the settings, or undefined where main refuses */
+  changeSetting<Name extends keyof RunSettings>(name: Name, value: RunSettings[Name]): Promise<SettingsView | undefined> {
+    return this.attempt(() => this.ask('run/change', { settings: { [name]: value } }))
+  }
+
+  /** Plans a round from the model that an iteration made, and goes there; how its responses are drawn can still be changed. */
+  async planRound(from: string): Promise<void> {
+    const status = await this.attempt(() => this.ask('run/continue', { key: newKey(), from }))
+    const planned = status?.iterations.at(-1)
+    if (!status || !planned) return
+    this.status = status
+    place.go({ page: 'round', step: 'sample', iterationId: planned.iterationId })
   }
 
   resume(): Promise<Job | undefined> {

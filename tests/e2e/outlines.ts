@@ -49,9 +49,9 @@ export const outlines: Readonly<Record<Exclude<Place, 'Export'>, string>> = {
   ${within(chart)}
 - region "Rank another way":
   - group "How C softens the labels":
-    - radio "average"
-    - radio "per prompt" [checked]
-    - radio "fixed"
+    - radio "average C"
+    - radio "C per prompt" [checked]
+    - radio "fixed C"
     - radio "SRLM"
   - combobox "Statistic"
   - spinbutton "Tie tolerance"

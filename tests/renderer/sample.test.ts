@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { SampleSummary, SampledPrompt } from '../../preload/contract/requests/sample.ts'
 import { paced } from '../../renderer/state/pace.ts'
-import { checkSampling, distinctNote, distinctTexts, lastTurn, repeatsOf, rightOf, sampleTitle, truncatedNote } from '../../renderer/steps/sample/findings.ts'
+import { distinctNote, distinctTexts, lastTurn, repeatsOf, rightOf, sampleTitle, truncatedNote } from '../../renderer/steps/sample/findings.ts'
 
 const summary: SampleSummary = { prompts: 600, sampled: 40, responses: 200, truncated: 4, meanTokens: 9, meanDistinct: 2.88, accuracy: 0.7, tasks: [] }
 const prompt = (...responses: [string, boolean | null][]): SampledPrompt => ({
@@ -27,13 +27,6 @@ describe("what Sample's figures say", () => {
     expect([distinctTexts(one), rightOf(one), repeatsOf(one)]).toEqual([3, '2/3', [null, null, 1, null]])
     expect(rightOf(prompt(['3', null]))).toBeNull()
     expect(lastTurn([{ role: 'system', content: 's' }, { role: 'user', content: ' a\n b ' }])).toBe('a b')
-  })
-  it('takes up settings only when every field fits', () => {
-    const typed = { responses: '4', samplingTemperature: '0.7', topP: '1', topK: '0', maxNewTokens: '64' }
-    expect(checkSampling(typed)).toEqual({ sampling: { responses: 4, samplingTemperature: 0.7, topP: 1, topK: 0, maxNewTokens: 64 }, problems: {} })
-    const wrong = checkSampling({ ...typed, responses: '1', samplingTemperature: '0', topP: '', topK: '1.5' })
-    expect(wrong.sampling).toBeNull()
-    expect(Object.keys(wrong.problems)).toEqual(['responses', 'samplingTemperature', 'topP', 'topK'])
   })
 })
 

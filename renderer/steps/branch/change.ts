@@ -2,7 +2,7 @@
 import type { Stage } from '../../../preload/contract/domain.ts'
 import type { BackPreview, BackStage, RunSettings, SettingsChange } from '../../../preload/contract/requests/run.ts'
 import { counted, duration } from '../../state/words.ts'
-import { sections } from '../settings/fields.ts'
+import { fieldsOf } from '../settings/fields.ts'
 
 type Group = keyof RunSettings
 
@@ -44,7 +44,7 @@ export function keepChange(change: SettingsChange, before: RunSettings): string 
 /** "DPO β: 0.1 → 0.3", one a changed field. */
 export function changedFields(change: SettingsChange, before: RunSettings): string[] {
   const after = { ...before, ...change } as RunSettings
-  return sections.flatMap(({ fields }) => fields).flatMap(({ label, read }) => {
+  return fieldsOf(Object.keys(before) as Group[]).flatMap(({ label, read }) => {
     const [from, to] = [read(before), read(after)]
     return from === to ? [] : [`${label}: ${valueWords(from)} → ${valueWords(to)}`]
   })

@@ -47,5 +47,5 @@ export function titleOf(job: ExportJob | null, best: ModelChoice | undefined, ma
   const [newest] = made
   if (newest?.state === 'failed') return `The proof of ${newest.path.split(/[\\/]/).at(-1)} failed: do not use it`
   if (newest) return `${newest.path.split(/[\\/]/).at(-1)} is written and proven`
-  return best ? `${best.name} is the best so far: ${percent(best.accuracy)} of the held-out questions` : 'Take a model out, with a proof that it is the one'
+  return best ? `${best.name} is the best so far: ${percent(best.accuracy)} of the held-out questions right` : 'Take a model out, with a proof that it is the one'
 }

@@ -1,10 +1,7 @@
-/** What Sample's figures say in words, and its settings as a form. */
+/** What Sample's figures say in words. */
 import type { PromptInput } from '../../../preload/contract/domain.ts'
-import type { RunSettings } from '../../../preload/contract/requests/run.ts'
 import type { SampleSummary, SampledPrompt } from '../../../preload/contract/requests/sample.ts'
 import { counted, percent, whole } from '../../state/words.ts'
-
-export type Sampling = RunSettings['sampling']
 
 export function sampleTitle(policy: string, summary: SampleSummary | undefined, responses: number | null, how: 'planned' | 'at-work' | 'begun' | 'done'): string {
   if (!summary) return `${policy} answers the prompts of this iteration`
@@ -49,32 +46,4 @@ export function repeatsOf({ responses }: SampledPrompt): (number | null)[] {
     const first = responses.findIndex((other) => other.text === text)
     return first === i ? null : first + 1
   })
-}
-
-interface SamplingField {
-  readonly name: keyof Sampling
-  readonly label: string
-  readonly hint: string
-  readonly min: number
-  readonly max?: number
-  readonly step: number | 'any'
-  /** What it may be, where the bounds do not say it. */
-  readonly fits: (value: number) => boolean
-  readonly wrong: string
-}
-
-/** In the order of the form. */
-export const samplingFields: readonly SamplingField[] = [
-  { name: 'responses', label: 'Responses a prompt (N)', hint: 'More make a finer ranking; the time grows with them.', min: 2, max: 64, step: 1, fits: (value) => Number.isInteger(value) && value >= 2 && value <= 64, wrong: 'A whole number from 2 to 64.' },
-  { name: 'samplingTemperature', label: 'Temperature', hint: 'Higher = more varied responses. The paper uses 0.8.', min: 0, step: 'any', fits: (value) => value > 0, wrong: 'A number above 0.' },
-  { name: 'topP', label: 'Top-p', hint: 'Only the likeliest tokens of this total probability are drawn from; 1 = all.', min: 0, max: 1, step: 'any', fits: (value) => value > 0 && value <= 1, wrong: 'A number above 0, at most 1.' },
-  { name: 'topK', label: 'Top-k', hint: 'Only the k likeliest tokens are drawn from; 0 = no limit.', min: 0, step: 1, fits: (value) => Number.isInteger(value) && value >= 0, wrong: 'A whole number, 0 for no limit.' },
-  { name: 'maxNewTokens', label: 'Most new tokens', hint: 'A response that reaches this is cut short, and may not be chosen.', min: 1, step: 1, fits: (value) => Number.isInteger(value) && value >= 1, wrong: 'A whole number, at least 1.' },
-]
-
-/** What a person typed, field by field: the settings, or what is wrong where. */
-export function checkSampling(typed: Readonly<Record<keyof Sampling, string>>): { sampling: Sampling | null; problems: Readonly<Partial<Record<keyof Sampling, string>>> } {
-  const wrong = samplingFields.filter(({ name, fits }) => typed[name].trim() === '' || !fits(Number(typed[name])))
-  const sampling = Object.fromEntries(samplingFields.map(({ name }) => [name, Number(typed[name])])) as Sampling
-  return { sampling: wrong.length === 0 ? sampling : null, problems: Object.fromEntries(wrong.map(({ name, wrong: sentence }) => [name, sentence])) }
 }

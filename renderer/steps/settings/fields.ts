@@ -1,5 +1,6 @@
 /** Every setting of a run as a form shows it: what it is called, what it does, how to read and write it. */
 import type { RunSettings } from '../../../preload/contract/requests/run.ts'
+import { firstRuleTerms, methodTerms, optionsOf, statisticTerms } from '../../state/terms.ts'
 
 type Value = number | string | boolean
 
@@ -10,7 +11,9 @@ export interface SettingField {
   /** What it does, and what is usual. */
   readonly hint: string
   readonly kind: 'number' | 'choice' | 'check'
-  readonly options?: readonly { readonly value: string; readonly label: string }[]
+  readonly options?: readonly { readonly value: string; readonly label: string; readonly hint?: string }[]
+  /** What the number has to exceed. */
+  readonly above?: number
   readonly min?: number
   readonly max?: number
   /** Any number where left out; 1 = whole numbers. */
@@ -48,31 +51,23 @@ const lora = (key: 'r' | 'alpha', field: Omit<SettingField, 'group' | 'read' | '
 
 const adapter: Extract<RunSettings['tuning'], { kind: 'lora' }> = { kind: 'lora', r: 16, alpha: 32, targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] }
 
-const methods = [
-  { value: 'cream-avg', label: 'CREAM, average C: every pair gets the mean consistency (the paper)' },
-  { value: 'cream-dyn', label: 'CREAM, C per prompt: each pair its own' },
-  { value: 'srlm', label: 'SRLM: trust every label fully (baseline)' },
-  { value: 'fixed-c', label: 'Fixed C: one number for all' },
-  { value: 'oracle', label: 'Oracle: known answers judge (for comparison)' },
-]
-const statistics = [{ value: 'tau-b', label: 'Kendall τ-b (ties counted)' }, { value: 'tau-a', label: "Kendall τ-a (the paper's formula)" }, { value: 'spearman', label: 'Spearman' }, { value: 'toporder', label: 'TopOrder (best and worst agree)' }]
 const schedules = [{ value: 'cosine', label: 'cosine' }, { value: 'linear', label: 'linear' }, { value: 'constant', label: 'constant' }]
 
 const optimisation = (group: 'sft' | 'dpo'): SettingField[] => [
   within(group, 'schedule', { label: 'Schedule', hint: 'How the learning rate falls after the warm-up.', kind: 'choice', options: schedules }),
   within(group, 'warmupRatio', { label: 'Warm-up', hint: 'Share of the steps in which the rate rises from 0; .1 is usual.', kind: 'number', min: 0, max: 1 }),
   within(group, 'weightDecay', { label: 'Weight decay', hint: 'Not on norms and biases; .01 is usual.', kind: 'number', min: 0 }),
-  within(group, 'maxGradNorm', { label: 'Gradient clip', hint: 'A longer gradient is shortened to this norm; 1 is usual.', kind: 'number', min: 0 }),
+  within(group, 'maxGradNorm', { label: 'Gradient clip', hint: 'A longer gradient is shortened to this norm; 1 is usual.', kind: 'number', above: 0 }),
 ]
 
 export const sections: readonly SettingSection[] = [
   {
     title: 'The loop',
     fields: [
-      whole('method', { label: 'Method', hint: 'How much a label is trusted when the two judges disagree.', kind: 'choice', options: methods }),
+      whole('method', { label: 'Method', hint: 'How much a label is trusted when the two judges disagree.', kind: 'choice', options: optionsOf(methodTerms) }),
       whole('iterations', { label: 'Rounds', hint: 'Each samples, judges and trains once; the prompts are shared out evenly. 2 gives M0 to M3.', kind: 'number', min: 1, max: 20, step: 1 }),
-      within('sampling', 'responses', { label: 'Responses a prompt (N)', hint: 'More make rankings finer and sampling slower; 5 is the paper.', kind: 'number', min: 2, max: 64, step: 1 }),
-      within('sampling', 'maxNewTokens', { label: 'Longest response (tokens)', hint: 'A response cut here may not be chosen.', kind: 'number', min: 1, step: 1 }),
+      within('sampling', 'responses', { label: 'Responses a prompt (N)', hint: 'More make rankings finer and sampling slower; the paper takes 5.', kind: 'number', min: 2, max: 64, step: 1 }),
+      within('sampling', 'maxNewTokens', { label: 'Longest response (tokens)', hint: 'A response that reaches this is cut short, and may not be chosen.', kind: 'number', min: 1, step: 1 }),
       whole('maxLength', { label: 'Context (tokens)', hint: 'Prompt and response together; memory grows with it.', kind: 'number', min: 8, step: 1 }),
     ],
   },
@@ -81,31 +76,31 @@ export const sections: readonly SettingSection[] = [
     fields: [
       { group: 'tuning', label: 'What is trained', hint: 'A LoRA adapter needs far less memory; full training changes every weight.', kind: 'choice', options: [{ value: 'lora', label: 'a LoRA adapter' }, { value: 'full', label: 'every weight' }], read: ({ tuning }) => tuning.kind, write: ({ tuning }, value) => (value === tuning.kind ? tuning : value === 'lora' ? adapter : { kind: 'full' }) },
       lora('r', { label: 'LoRA rank', hint: 'Size of the adapter; 8 to 64 is usual.', kind: 'number', min: 1, max: 1024, step: 1 }),
-      lora('alpha', { label: 'LoRA alpha', hint: 'Its weight is alpha ÷ rank; twice the rank is usual.', kind: 'number', min: 0 }),
-      within('sft', 'epochs', { label: 'SFT epochs', hint: 'Times over the examples; too many over-fit, and the rewards lose their signal.', kind: 'number', min: 0 }),
-      within('sft', 'learningRate', { label: 'SFT learning rate', hint: 'LoRA: about 1e-4; every weight: about 5e-6.', kind: 'number', min: 0 }),
+      lora('alpha', { label: 'LoRA alpha', hint: 'Its weight is alpha ÷ rank; twice the rank is usual.', kind: 'number', above: 0 }),
+      within('sft', 'epochs', { label: 'SFT epochs', hint: 'Times over the examples; too many over-fit, and the rewards lose their signal.', kind: 'number', above: 0 }),
+      within('sft', 'learningRate', { label: 'SFT learning rate', hint: 'LoRA: about 1e-4; every weight: about 5e-6.', kind: 'number', above: 0 }),
       within('sft', 'batchSize', { label: 'SFT batch', hint: 'Examples a step.', kind: 'number', min: 1, step: 1 }),
-      within('dpo', 'learningRate', { label: 'DPO learning rate', hint: 'LoRA: about 2e-5; every weight: about 1e-6. Ten times too high destroys every method.', kind: 'number', min: 0 }),
+      within('dpo', 'learningRate', { label: 'DPO learning rate', hint: 'LoRA: about 2e-5; every weight: about 1e-6. Ten times too high destroys every method.', kind: 'number', above: 0 }),
       within('dpo', 'batchSize', { label: 'DPO batch', hint: 'Pairs a step.', kind: 'number', min: 1, step: 1 }),
-      within('dpo', 'beta', { label: 'DPO β', hint: 'How tightly the model is held to its start; .1 is usual.', kind: 'number', min: 0 }),
+      within('dpo', 'beta', { label: 'DPO β', hint: 'How tightly the model is held to its start; .1 is usual.', kind: 'number', above: 0 }),
     ],
   },
   {
     title: 'Judging and sampling', isAdvanced: true,
     fields: [
-      within('consistency', 'statistic', { label: 'Agreement', hint: 'How two rankings of the same responses are compared.', kind: 'choice', options: statistics }),
-      within('consistency', 'firstIterationRule', { label: 'Judges of round 1', hint: "M0's reward is 0, so round 1 needs a rule; the reference code's mixes two measures that oppose each other.", kind: 'choice', options: [{ value: 'mean-logps', label: 'mean log-likelihoods of M0 and M1' }, { value: 'reference-code', label: "the reference code's (reward against likelihood)" }] }),
+      within('consistency', 'statistic', { label: 'Agreement', hint: 'How two rankings of the same responses are compared.', kind: 'choice', options: optionsOf(statisticTerms) }),
+      within('consistency', 'firstIterationRule', { label: 'Judges of round 1', hint: "M0's reward is 0, so round 1 needs a rule.", kind: 'choice', options: optionsOf(firstRuleTerms) }),
       within('consistency', 'clamp', { label: 'Hold C at .5 or more', hint: 'Below .5 a pair would train the reversed preference.', kind: 'check' }),
       within('consistency', 'whenNull', { label: 'Pairs without a C', hint: 'Where a judge ranks everything alike.', kind: 'choice', options: [{ value: 'mean', label: 'take the mean' }, { value: 'skip', label: 'are left out' }] }),
       whole('fixedConsistency', { label: 'Fixed C', hint: 'Only for the method of that name.', kind: 'number', min: 0, max: 1 }),
       within('pairs', 'chooseTruncated', { label: 'Cut responses may be chosen', hint: 'Off: only responses that ended by themselves.', kind: 'check' }),
-      within('sampling', 'samplingTemperature', { label: 'Sampling temperature', hint: 'Higher is more varied; .8 is the paper.', kind: 'number', min: 0 }),
-      within('sampling', 'topP', { label: 'Top-p', hint: 'Only the most likely tokens of this total probability.', kind: 'number', min: 0, max: 1 }),
-      within('sampling', 'topK', { label: 'Top-k', hint: 'Only the k most likely tokens; 0 = all.', kind: 'number', min: 0, step: 1 }),
+      within('sampling', 'samplingTemperature', { label: 'Sampling temperature', hint: 'Higher is more varied; the paper takes .8.', kind: 'number', above: 0 }),
+      within('sampling', 'topP', { label: 'Top-p', hint: 'Only the likeliest tokens of this total probability are drawn from; 1 = all.', kind: 'number', above: 0, max: 1 }),
+      within('sampling', 'topK', { label: 'Top-k', hint: 'Only the k likeliest tokens are drawn from; 0 = all.', kind: 'number', min: 0, step: 1 }),
     ],
   },
   { title: 'SFT in detail', isAdvanced: true, fields: optimisation('sft') },
-  { title: 'DPO in detail', isAdvanced: true, fields: [within('dpo', 'epochs', { label: 'DPO epochs', hint: 'Times over the pairs; 1 is the paper.', kind: 'number', min: 0 }), ...optimisation('dpo')] },
+  { title: 'DPO in detail', isAdvanced: true, fields: [within('dpo', 'epochs', { label: 'DPO epochs', hint: 'Times over the pairs; the paper takes 1.', kind: 'number', above: 0 }), ...optimisation('dpo')] },
   {
     title: 'Evaluation', isAdvanced: true,
     fields: [
@@ -119,17 +114,21 @@ export const sections: readonly SettingSection[] = [
     fields: [
       whole('device', { label: 'Device', hint: 'WebGPU uses the graphics card through ONNX Runtime.', kind: 'choice', options: [{ value: 'cpu', label: 'CPU' }, { value: 'webgpu', label: 'WebGPU' }] }),
       whole('threads', { label: 'Threads', hint: '0 = as many as there are cores.', kind: 'number', min: 0, step: 1 }),
-      whole('checkpointSeconds', { label: 'Seconds between checkpoints', hint: 'A crash loses at most this much work, and none of the result.', kind: 'number', min: 1 }),
-      whole('seed', { label: 'Seed', hint: 'The same seed gives the same run, to the last bit on the same machine.', kind: 'number', min: 0, step: 1 }),
+      whole('checkpointSeconds', { label: 'Seconds between checkpoints', hint: 'A crash loses at most this much work, and none of the result.', kind: 'number', above: 0 }),
+      whole('seed', { label: 'Seed', hint: 'The same seed gives the same run, to the last bit on the same machine.', kind: 'number', min: 0, max: 2 ** 32 - 1, step: 1 }),
       whole('gate', { label: 'Spot-check on the command line', hint: 'The workbench always asks before training; this is for runs without it.', kind: 'choice', options: [{ value: 'skip', label: 'skip it (the card says "not audited")' }, { value: 'require', label: 'require it' }] }),
     ],
   },
 ]
 
+/** Of these groups, in the order of the form. */
+export const fieldsOf = (groups: readonly (keyof RunSettings)[]): SettingField[] => sections.flatMap(({ fields }) => fields).filter(({ group }) => groups.includes(group))
+
 /** Why a number cannot be taken, as a sentence; null when it can. */
-export function problemOf({ label, min, max, step }: SettingField, value: number): string | null {
+export function problemOf({ label, above, min, max, step }: SettingField, value: number): string | null {
   if (!Number.isFinite(value)) return `${label} needs a number.`
   if (step === 1 && !Number.isInteger(value)) return `${label} needs a whole number.`
+  if (above !== undefined && value <= above) return `${label} is above ${above}.`
   if (min !== undefined && value < min) return `${label} is at least ${min}.`
   if (max !== undefined && value > max) return `${label} is at most ${max}.`
   return null
