@@ -35,8 +35,8 @@ export function footprint({ folder, tuning, scoring, training, sampling, device 
       scoring: scoring.map((shape) => sizeOfGraph(scoringGraph(spec, shape))),
       training: training.map(({ objective, shape }) => sizeOfGraph(trainingGraph(spec, objective, shape))),
       sampling: sampling.map(({ rows, prompts, promptLength, capacity }) => ({
-        prefill: sizeOfGraph(prefillGraph(config, prompts, promptLength, blockBytes)),
-        decode: sizeOfGraph(decodeGraph(config, rows, capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes)),
+        prefill: sizeOfGraph(prefillGraph(config, prompts, promptLength, blockBytes())),
+        decode: sizeOfGraph(decodeGraph(config, rows, capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes())),
       })),
     }
   })

@@ -27,7 +27,7 @@ const SESSION_BYTES = 32 * 2 ** 20
 export const forgetSessions = (): void => sessions.clear()
 
 /** A model as training and scoring graphs of this process want it. */
-export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>): ModelSpec => ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes })
+export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>): ModelSpec => ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes: blockBytes() })
 
 /** Positions whose logits are held at once: at most 64 MB of them. With fewer, reading the head's weights takes longer than the products. */
 const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))

@@ -13,7 +13,7 @@ export async function logits({ model: ref, sequences, device, threads }: LogitsP
   const { model: { config, tensors }, adapter } = await load(ref, device)
   const lora = adapter?.lora ?? null
   const length = roundLength(Math.max(...sequences.map((ids) => ids.length)))
-  const session = await sessionFor(['logits', config, lora, length], { device, threads }, () => logitsGraph({ config, lora, blockBytes }, 1, length))
+  const session = await sessionFor(['logits', config, lora, length], { device, threads }, () => logitsGraph({ config, lora, blockBytes: blockBytes() }, 1, length))
   const all: Float32Array[] = []
   for (const ids of sequences) {
     signal.throwIfAborted()

@@ -61,7 +61,7 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
     return { prompt: given?.prompt ?? 0, key: given?.key ?? [], ids: [], finish: given ? null : 'length', length: prompts[given?.prompt ?? 0]!.length }
   })
 
-  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength, blockBytes))
+  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength, blockBytes()))
   const read = await prefill.run({ ...common, ...promptFeeds(prompts, shape, config) })
   const roomFor = (slots: number): number => (device === 'cpu' ? Math.min(shape.capacity, Math.ceil(slots / GROWTH) * GROWTH) : shape.capacity)
   let cache = emptyCache(config, shape.rows, roomFor(shape.promptLength))
@@ -70,9 +70,9 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
   }
   if (device !== 'cpu') cache = await cacheOnDevice(cache, device)
 
-  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes))
+  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes()))
   const wholeRow = async (hidden: DeviceTensor): Promise<Float32Array> => {
-    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!, blockBytes))
+    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!, blockBytes()))
     return (await session.run({ ...common, hidden }))['logits']!.data as Float32Array
   }
 

@@ -1,7 +1,7 @@
 /** What every shipped graph must be, whatever its numbers: runnable on WebGPU, and in the order that keeps memory low. */
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { batchOf, goldenPath, loadModel, lora } from './fixtures.ts'
+import { batchOf, goldenPath, inBlocks, loadModel, lora } from './fixtures.ts'
 import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import type { DType, Graph, Node } from '../../native-models/onnx/types.ts'
@@ -21,12 +21,18 @@ const shipped: Record<string, Graph> = {
   'DPO, LoRA': trainingGraph({ ...small, lora }, { kind: 'dpo', beta: 0.1 }, bucket),
   'DPO, full': trainingGraph(small, { kind: 'dpo', beta: 0.1 }, bucket),
   ...Object.fromEntries(readdirSync(goldenPath('families')).flatMap((name) => {
-    const model = { ...loadModel(goldenPath(`families/${name}`)).spec, headChunk: 3 }
+    const whole = loadModel(goldenPath(`families/${name}`))
+    const model = { ...whole.spec, headChunk: 3 }
+    const blocks = { ...inBlocks(whole, 4096).spec, headChunk: 3 }
     return [
       [`${name}: SFT, LoRA`, trainingGraph({ ...model, lora }, { kind: 'sft' }, bucket)],
       [`${name}: DPO, full`, trainingGraph(model, { kind: 'dpo', beta: 0.1 }, bucket)],
       [`${name}: reading prompts`, prefillGraph(model.config, 2, 16)],
       [`${name}: decoding`, decodeGraph(model.config, 2, 16, 'whole')],
+      [`${name} in blocks: SFT, LoRA`, trainingGraph({ ...blocks, lora }, { kind: 'sft' }, bucket)],
+      [`${name} in blocks: DPO, full`, trainingGraph(blocks, { kind: 'dpo', beta: 0.1 }, bucket)],
+      [`${name} in blocks: reading prompts`, prefillGraph(blocks.config, 2, 16, blocks.blockBytes)],
+      [`${name} in blocks: decoding`, decodeGraph(blocks.config, 2, 16, 'whole', blocks.blockBytes)],
     ]
   })),
   AdamW: adamwGraph([4, 3], { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),
