@@ -1,23 +1,22 @@
 /** The end of a log names everything that failed, and counts it. */
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import { slow } from './order.ts'
 import { runPart } from './part.ts'
 import { temporaryFolder } from './temporary.ts'
 
 const root = join(import.meta.dirname, '..')
 
 describe('a run of vitest', () => {
-  const run = async (files: Readonly<Record<string, string>>, ...more: string[]) => {
+  const run = async (files: Readonly<Record<string, string>>) => {
     const folder = temporaryFolder('reporter')
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-    const shown: string[] = []
-    const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--globals', '--reporter', join(root, 'tests/reporter.ts'), ...more] as const
-    return { ...(await runPart([vitest[0], ...vitest.slice(1)], { cwd: folder, write: (line) => shown.push(line) })), shown }
+    return runPart([process.execPath, join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--globals', '--reporter', join(root, 'tests/reporter.ts')], { cwd: folder, write: () => {} })
   }
 
   it('names a failed test, a failed preparation and a file that cannot be loaded, with the first lines of why', async () => {
-    const { passed, failed, failures, shown } = await run({
+    const { passed, failed, failures } = await run({
       'a.test.js': `test('holds', () => {}); describe('a group', () => test('adds', () => expect(1 + 1).toBe(3)))`,
       'b.test.js': `describe('prepared', () => { beforeAll(() => { throw new Error('no disk\\n' + 'more\\n'.repeat(50)) }); test('never runs', () => {}) })`,
       'c.test.js': `import './absent.js'`,
@@ -27,7 +26,6 @@ describe('a run of vitest', () => {
     expect(failures).toContain('✗   a.test.js:1: AssertionError: expected 2 to be 3 // Object.is equality')
     expect(failures).toContain('✗   b.test.js:1: Error: no disk')
     expect(failures.filter((line) => line === '✗   more').length).toBeLessThan(10)
-    expect(shown.slice(-failures.length)).toEqual(failures)
   })
 
   it('counts an error outside of any test', async () => {
@@ -63,21 +61,25 @@ describe('a part of the run', () => {
     const script = join(temporaryFolder('part'), 'part.js')
     writeFileSync(script, program)
     const shown: string[] = []
-    const { passed, failed, failures } = await runPart([script], { cwd: root, write: (line) => shown.push(line) })
-    return { passed, failed, failures: failures.map((line) => line.replace(script, 'part.js')), shown }
+    const { passed, failed, failures } = await runPart([process.execPath, script], { cwd: root, write: (line) => shown.push(line) })
+    return { passed, failed, failures: failures.map((line) => line.replace(`${process.execPath} ${script}`, 'part.js')), shown }
   }
 
-  it('keeps its last line back and counts by it', async () => {
-    expect(await part(`console.log('hello'); console.log('✗ x › y'); console.log('3 passed, 1 failed'); process.exitCode = 1`)).toEqual({ passed: 3, failed: 1, failures: ['✗ x › y'], shown: ['hello', '✗ x › y'] })
+  it('keeps its failures and its last line back, and counts by it', async () => {
+    expect(await part(`console.log('hello'); console.log('✗ x › y'); console.log('3 passed, 1 failed'); process.exitCode = 1`)).toEqual({ passed: 3, failed: 1, failures: ['✗ x › y'], shown: ['hello'] })
   })
 
   it.each([
     ['ends well without having counted', '', 'ended with code 0 before it had counted'],
-    ['breaks', 'throw new Error()', 'ended with code 1 before it had counted'],
+    ['breaks', 'process.exit(3)', 'ended with code 3 before it had counted'],
     ['is killed', `process.kill(process.pid, 'SIGKILL')`, 'ended with SIGKILL before it had counted'],
     ['counts no failure but ends as one', `console.log('3 passed, 0 failed'); process.exitCode = 2`, 'ended with code 2'],
   ])('that %s is a failure', async (_, program, why) => {
     const { failed, failures } = await part(program)
     expect({ failed, failures }).toEqual({ failed: 1, failures: ['✗ part.js', `✗   ${why}; its own words are further up`] })
   })
+})
+
+it('the files that begin first are there', () => {
+  expect(slow.filter((file) => !existsSync(join(root, file)))).toEqual([])
 })

@@ -1,11 +1,12 @@
 /** Runs the command line as a person does: a process of its own, in an empty folder, with nothing but PATH and HOME. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
+import { compileCache } from '../compile-cache.ts'
+import { temporaryFolder as folderFor } from '../temporary.ts'
 
 export const fromRoot = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 export const golden = (name: string): string => fromRoot(`tests/golden/llama/${name}`)
@@ -13,14 +14,7 @@ export const stories = fromRoot('../shared/assets/models/stories260K')
 export const storiesAreThere = existsSync(stories)
 if (!storiesAreThere) console.warn('stories260K is not in ../shared/assets/models: the command line\'s tests on text are skipped')
 
-const made: string[] = []
-afterAll(() => made.splice(0).forEach((folder) => rmSync(folder, { recursive: true, force: true })))
-
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'creamery-cli-'))
-  made.push(folder)
-  return folder
-}
+export const temporaryFolder = (): string => folderFor('cli')
 
 /** A file with this text, or with these objects as JSON Lines. */
 export function fileWith(content: string | readonly unknown[], name = 'input.jsonl'): string {
@@ -45,8 +39,8 @@ export interface CliOptions {
 }
 
 export function startCli(args: readonly string[], { cwd = temporaryFolder(), env = {}, node = [], ownGroup = false }: CliOptions = {}): { child: ChildProcess; outcome: Promise<Outcome> } {
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [...node, fromRoot('main/start.mjs'), ...args], { cwd, env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: ownGroup })
+  const { PATH, HOME } = process.env
+  const child = spawn(process.execPath, [...node, fromRoot('main/start.mjs'), ...args], { cwd, env: { PATH, HOME, ...compileCache, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: ownGroup })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))

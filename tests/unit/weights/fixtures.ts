@@ -1,21 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 import { encodeFloats, type FloatDtype } from '../../../native-models/weights/dtype.ts'
 import { ModelError } from '../../../native-models/weights/error.ts'
 import { parseConfig, type ModelConfig } from '../../../native-models/weights/config.ts'
 import { expectedTensors } from '../../../native-models/weights/tensors.ts'
 import type { TensorToWrite } from '../../../native-models/weights/safetensors.ts'
+import { temporaryFolder as folderFor } from '../../temporary.ts'
 
-const made: string[] = []
-afterAll(() => made.splice(0).forEach((folder) => rmSync(folder, { recursive: true, force: true })))
-
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'creamery-weights-'))
-  made.push(folder)
-  return folder
-}
+export const temporaryFolder = (): string => folderFor('weights')
 
 export const TINY = {
   architectures: ['LlamaForCausalLM'],
