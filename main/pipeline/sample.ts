@@ -5,7 +5,7 @@ import type { SampleShape } from '../engine/protocol.ts'
 import { commitBatch, nextBatch, planBatches, batchCounts } from '../store/batches.ts'
 import { branchOf, responseId } from '../store/ids.ts'
 import { type Prompt, promptsOf } from '../store/prompts.ts'
-import { insertResponse, responsesOf } from '../store/responses.ts'
+import { countResponses, insertResponse } from '../store/responses.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
 
 interface SampleBatch {
@@ -48,9 +48,8 @@ export async function sample(context: StageContext): Promise<string> {
     context.progress(committed, total, 'batches')
   }
   await engine.call('endSampling', {})
-  const responses = responsesOf(db, iteration.id)
-  const truncated = responses.filter(({ finishReason }) => finishReason === 'length').length
-  return `${responses.length} responses to ${prompts.size} prompts, ${truncated} ended by length`
+  const { responses, truncated } = countResponses(db, iteration.id)
+  return `${responses} responses to ${prompts.size} prompts, ${truncated} ended by length`
 }
 
 function plan(context: StageContext, prompts: readonly Prompt[]): { content: SampleBatch; bucket: number }[] {

@@ -2,10 +2,10 @@
 import { planScoring } from '../engine/batches.ts'
 import type { BatchShape, Sequence } from '../engine/protocol.ts'
 import { batchCounts, commitBatch, nextBatch, planBatches } from '../store/batches.ts'
-import { promptsOf } from '../store/prompts.ts'
-import { responsesOf } from '../store/responses.ts'
+import { responseTokens } from '../store/responses.ts'
 import { insertScore } from '../store/scores.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
+import { inSlices } from './slices.ts'
 
 interface ScoreBatch {
   readonly models: readonly string[]
@@ -16,7 +16,7 @@ interface ScoreBatch {
 export async function score(context: StageContext): Promise<string> {
   const { engine, stageId, signal } = context
   const db = dbOf(context)
-  const sequences = sequencesOf(context)
+  const sequences = await sequencesOf(context)
   const models = judgesOf(context)
   planBatches(db, stageId, plan(context, sequences, models))
 
@@ -38,10 +38,10 @@ export async function score(context: StageContext): Promise<string> {
 }
 
 /** Token ids of every response of the iteration, with its prompt's. */
-export function sequencesOf(context: StageContext): Map<string, Sequence> {
-  const db = dbOf(context)
-  const promptIds = new Map(promptsOf(db, context.run.id, context.iteration.t).map(({ id, tokenIds }) => [id, tokenIds]))
-  return new Map(responsesOf(db, context.iteration.id).map(({ id, promptId, tokenIds }) => [id, { promptIds: promptIds.get(promptId)!, completionIds: tokenIds }]))
+export async function sequencesOf(context: StageContext): Promise<Map<string, Sequence>> {
+  const sequences = new Map<string, Sequence>()
+  await inSlices(responseTokens(dbOf(context), context.iteration.id), (window) => window.forEach(({ id, ...sequence }) => sequences.set(id, sequence)))
+  return sequences
 }
 
 /** M_t, M_{t−1}, M0 without repeats: in iteration 1 the previous model is the base. */

@@ -19,7 +19,7 @@ interface TrainingPair {
 
 export async function train(context: StageContext): Promise<string> {
   const { dpo: hyper } = configOf(context)
-  const pairs = readPairs(context)
+  const pairs = await readPairs(context)
   if (pairs.length === 0) throw new AppError('method-stopped', 'There is no pair to train on: every prompt of this iteration was skipped. Sample more varied responses, or allow truncated ones to be chosen.')
   const examples = pairs.length
   const firstEpoch = planSteps(context, { hyper, examples }).slice(0, Math.ceil(examples / hyper.batchSize))
@@ -35,10 +35,10 @@ export async function train(context: StageContext): Promise<string> {
 }
 
 /** The pairs as the decision at the gate left them: people's labels over the judge's, dropped ones out. */
-function readPairs(context: StageContext): TrainingPair[] {
+async function readPairs(context: StageContext): Promise<TrainingPair[]> {
   const gate = gateDecision(dbOf(context), context.iteration)
   if (!gate) throw new AppError('internal', `The iteration ${context.iteration.id} came to training without a decision at the gate.`)
-  const sequences = sequencesOf(context)
+  const sequences = await sequencesOf(context)
   const side = (id: string): Sequence => ({ ...sequences.get(id)! })
   return labelsOf(dbOf(context), requirePassage(gate).id).flatMap(({ chosenId, rejectedId, consistency }) => (consistency === null ? [] : [{ sides: [side(chosenId), side(rejectedId)] as const, consistency }]))
 }

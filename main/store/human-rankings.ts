@@ -2,24 +2,14 @@
 import { all, get, run } from './database.ts'
 import type { Database } from './database.ts'
 import { toJson } from './encoding.ts'
+import type { JudgementRow } from './verdicts.ts'
 
-export interface HumanRanking {
-  id: number
+export interface HumanRanking extends JudgementRow {
   /** The session and its showing. */
   auditId: string
   showing: number
-  promptId: string
   /** Response ids in groups of equals, best first; null = skipped, or an undo. */
   ordering: string[][] | null
-  /** The row this one takes back. */
-  undoneOf: number | null
-  note: string | null
-  annotator: string
-  criterion: string
-  idempotencyKey: string
-  /** From shown to judged. */
-  elapsedMs: number
-  createdAt: string
 }
 type HumanRankingRow = Omit<HumanRanking, 'ordering'> & { ordering: string | null }
 

@@ -45,6 +45,37 @@ export function responsesOf(db: Database, iterationId: string, limit = -1): Resp
   return all<ResponseRow>(db, `SELECT * FROM responses WHERE iteration_id = ${samplesOf} ORDER BY prompt_id, position LIMIT @limit`, { iterationId, limit }).map(fromRow)
 }
 
+/** A response's tokens with its prompt's, which all responses to it share. */
+export interface ResponseTokens {
+  id: string
+  promptIds: Int32Array
+  completionIds: Int32Array
+}
+
+/** Of all that an iteration works on, by prompt and position: a window at a time, so that whoever reads can see to other things in between. */
+export function* responseTokens(db: Database, iterationId: string, window = 500): Generator<ResponseTokens[]> {
+  let last = { promptId: '', position: -1 }
+  let promptIds: Int32Array = new Int32Array()
+  for (;;) {
+    const rows = all<{ id: string; promptId: string; position: number; prompt: Uint8Array; completion: Uint8Array }>(db, responseTokensSql, { iterationId, ...last, window })
+    if (rows.length === 0) return
+    yield rows.map(({ id, promptId, position, prompt, completion }) => {
+      if (promptId !== last.promptId) promptIds = int32FromBlob(prompt)
+      last = { promptId, position }
+      return { id, promptIds, completionIds: int32FromBlob(completion) }
+    })
+  }
+}
+
+const responseTokensSql = `
+  SELECT r.id, r.prompt_id, r.position, p.token_ids AS prompt, r.token_ids AS completion FROM responses r JOIN prompts p ON p.id = r.prompt_id
+  WHERE r.iteration_id = ${samplesOf} AND (r.prompt_id, r.position) > (@promptId, @position) ORDER BY r.prompt_id, r.position LIMIT @window`
+
+/** How many an iteration works on, and how many of them ended by length. */
+export function countResponses(db: Database, iterationId: string): { responses: number; truncated: number } {
+  return get(db, `SELECT count(*) AS responses, coalesce(sum(finish_reason = 'length'), 0) AS truncated FROM responses WHERE iteration_id = ${samplesOf}`, { iterationId })!
+}
+
 /** All answers to a prompt, in every branch. */
 export function responsesTo(db: Database, promptId: string): Response[] {
   return all<ResponseRow>(db, 'SELECT * FROM responses WHERE prompt_id = @promptId ORDER BY id', { promptId }).map(fromRow)

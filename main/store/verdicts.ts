@@ -2,18 +2,12 @@
 import { all, get, inTransaction, run } from './database.ts'
 import type { Database } from './database.ts'
 
-export interface Verdict {
+/** What a row says beside what was judged. */
+export interface JudgementRow {
   id: number
   promptId: string
-  responseAId: string
-  responseBId: string
-  /** The better side, neither, no answer, a broken pair; null in an undo. */
-  verdict: 'a' | 'b' | 'tie' | 'skip' | 'flag' | null
-  /** The verdict this row takes back. */
+  /** The row this one takes back. */
   undoneOf: number | null
-  /** The session and its showing; null outside of one. */
-  auditId: string | null
-  showing: number | null
   note: string | null
   annotator: string
   criterion: string
@@ -21,6 +15,16 @@ export interface Verdict {
   /** From shown to judged. */
   elapsedMs: number
   createdAt: string
+}
+
+export interface Verdict extends JudgementRow {
+  responseAId: string
+  responseBId: string
+  /** The better side, neither, no answer, a broken pair; null in an undo. */
+  verdict: 'a' | 'b' | 'tie' | 'skip' | 'flag' | null
+  /** The session and its showing; null outside of one. */
+  auditId: string | null
+  showing: number | null
 }
 type InSession = 'auditId' | 'showing' | 'note'
 export type NewVerdict = Omit<Verdict, 'id' | 'createdAt' | InSession> & Partial<Pick<Verdict, InSession>>

@@ -1,22 +1,17 @@
 /** Spot-check sessions in the store: a plan that stays, one standing verdict a showing, none after the close; and how older verdicts came over. */
-import { copyFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { auditByKey, auditOf, auditsOf, closeAudit, insertAudit, standingVerdictsIn } from '../../main/store/audits.ts'
-import { type Database, all, openDatabase, run } from '../../main/store/database.ts'
+import { type Database, all, run } from '../../main/store/database.ts'
 import { auditId } from '../../main/store/ids.ts'
-import { migrationsFolder } from '../../main/store/migrate.ts'
 import { type NewVerdict, insertVerdict } from '../../main/store/verdicts.ts'
-import { ids, insertFinishedRound, insertOldRound, insertPlan, temporaryDatabase, temporaryFolder } from './fixture.ts'
+import { finishedRound, ids, insertOldRound, upgraded } from './fixture.ts'
 
 const id = auditId(ids.set, 1)
 const session = { id, setId: ids.set, mode: 'pairs' as const, continuesId: null, plan: { showings: [1, 2] }, annotator: 'ana', criterion: 'correct', line: 0.6, idempotencyKey: 'start' }
 const given: NewVerdict = { promptId: ids.prompt(0), responseAId: ids.response(0, 0), responseBId: ids.response(0, 1), verdict: 'flag', undoneOf: null, auditId: id, showing: 0, note: 'odd', annotator: 'ana', criterion: 'correct', idempotencyKey: 'k1', elapsedMs: 900 }
 
 function audited(): Database {
-  const db = temporaryDatabase()
-  insertPlan(db)
-  insertFinishedRound(db)
+  const db = finishedRound()
   insertAudit(db, session)
   return db
 }
@@ -47,22 +42,15 @@ test('a showing has one verdict that stands, and a closed session takes none', (
 })
 
 test('verdicts of an older project come over, undone ones too, and stay append-only', () => {
-  const folder = join(temporaryFolder(), 'migrations')
-  mkdirSync(folder)
-  copyFileSync(join(migrationsFolder, '001-nouns.sql'), join(folder, '001-nouns.sql'))
-  const file = join(temporaryFolder(), 'creamery.db')
-  const old = openDatabase(file, { migrations: folder })
-  insertOldRound(old)
-  const insert = (verdict: string | null, undoneOf: number | null, key: string): number => run(old,
-    `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, annotator, criterion, idempotency_key, elapsed_ms)
-     VALUES (@promptId, @a, @b, @verdict, @undoneOf, 'ana', 'correct', @key, 5)`, { promptId: ids.prompt(0), a: ids.response(0, 0), b: ids.response(0, 1), verdict, undoneOf, key })
-  insert('b', null, 'k1')
-  insert(null, 1, 'k2')
-  insert('unsure', null, 'k3')
-  old.close()
-
-  const db = openDatabase(file)
-  onTestFinished(() => void db.close())
+  const db = upgraded(1, (old) => {
+    insertOldRound(old)
+    const insert = (verdict: string | null, undoneOf: number | null, key: string): number => run(old,
+      `INSERT INTO verdicts (prompt_id, response_a_id, response_b_id, verdict, undone_of, annotator, criterion, idempotency_key, elapsed_ms)
+       VALUES (@promptId, @a, @b, @verdict, @undoneOf, 'ana', 'correct', @key, 5)`, { promptId: ids.prompt(0), a: ids.response(0, 0), b: ids.response(0, 1), verdict, undoneOf, key })
+    insert('b', null, 'k1')
+    insert(null, 1, 'k2')
+    insert('unsure', null, 'k3')
+  })
   expect(all(db, 'SELECT id, verdict, undone_of, audit_id, idempotency_key FROM verdicts ORDER BY id')).toEqual([
     { id: 1, verdict: 'b', undoneOf: null, auditId: null, idempotencyKey: 'k1' },
     { id: 2, verdict: null, undoneOf: 1, auditId: null, idempotencyKey: 'k2' },

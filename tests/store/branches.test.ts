@@ -1,35 +1,17 @@
 /** Branches in the store: what a project of an older version becomes, what is shared, and what may not be. */
-import { copyFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { openDatabase } from '../../main/store/database.ts'
+import { expect, test } from 'vitest'
 import { iterationId, modelName, producedModelId } from '../../main/store/ids.ts'
 import { insertIteration, iterationOf, iterationsOf, pathTo } from '../../main/store/iterations.ts'
-import { migrationsFolder } from '../../main/store/migrate.ts'
+import { promptOf } from '../../main/store/prompts.ts'
 import { currentSetOf, insertRankingSet, nextRankingSetId, rankingSetsOf } from '../../main/store/rankings.ts'
-import { responsesOf } from '../../main/store/responses.ts'
+import { countResponses, responseTokens, responsesOf } from '../../main/store/responses.ts'
 import { runOf, setActiveIteration } from '../../main/store/runs.ts'
-import { ids, insertFinishedRound, insertOldRound, insertPlan, newRankingSet, temporaryDatabase, temporaryFolder } from './fixture.ts'
+import { finishedRound, ids, insertOldRound, newRankingSet, upgraded } from './fixture.ts'
 
 const branch = { id: iterationId(ids.run, 1, 1), runId: ids.run, parentId: ids.i0, originId: ids.i1, originStage: 'rank' as const, samplesId: ids.i1, t: 1, policyModelId: ids.m1, previousModelId: ids.m0, baseModelId: ids.m0 }
 
-function finished() {
-  const db = temporaryDatabase()
-  insertPlan(db)
-  insertFinishedRound(db)
-  return db
-}
-
 test('a project of the first version keeps its iterations, its set and its place', () => {
-  const folder = join(temporaryFolder(), 'migrations')
-  mkdirSync(folder)
-  copyFileSync(join(migrationsFolder, '001-nouns.sql'), join(folder, '001-nouns.sql'))
-  const file = join(temporaryFolder(), 'creamery.db')
-  const old = openDatabase(file, { migrations: folder })
-  insertOldRound(old)
-  old.close()
-  const db = openDatabase(file)
-  onTestFinished(() => void db.close())
+  const db = upgraded(1, insertOldRound)
   expect(iterationsOf(db, ids.run)).toMatchObject([
     { id: ids.i0, producedModelId: ids.m1, originId: null, samplesId: null, setId: null, settings: {} },
     { id: ids.i1, parentId: ids.i0, setId: ids.set, settings: {} },
@@ -41,10 +23,14 @@ test('a project of the first version keeps its iterations, its set and its place
 })
 
 test('a branch works on its origin\'s responses until it has its own, and every set stays', () => {
-  const db = finished()
+  const db = finishedRound()
   insertIteration(db, { ...branch, settings: { method: 'srlm' } })
   expect(responsesOf(db, branch.id)).toEqual(responsesOf(db, ids.i1))
   expect(responsesOf(db, branch.id)).toHaveLength(20)
+  expect(responsesOf(db, branch.id, 3)).toEqual(responsesOf(db, branch.id).slice(0, 3))
+  const tokens = responsesOf(db, ids.i1).map(({ id, promptId, tokenIds: completionIds }) => ({ id, promptIds: promptOf(db, promptId)!.tokenIds, completionIds }))
+  for (const window of [1, 3, 20, 100]) expect([...responseTokens(db, branch.id, window)].flat()).toEqual(tokens)
+  expect(countResponses(db, branch.id)).toEqual({ responses: 20, truncated: 0 })
   expect(currentSetOf(db, branch.id)).toBeUndefined()
   insertRankingSet(db, { ...newRankingSet, id: nextRankingSetId(db, branch.id), iterationId: branch.id })
   expect(currentSetOf(db, branch.id)?.id).toBe('run1.i1b1.set0')
@@ -58,7 +44,7 @@ test('a branch works on its origin\'s responses until it has its own, and every 
 })
 
 test('a branch is its origin\'s sibling, says what it shares, and stays', () => {
-  const db = finished()
+  const db = finishedRound()
   expect(() => insertIteration(db, { ...branch, originId: ids.i0 })).toThrow(/t and parent/)
   expect(() => insertIteration(db, { ...branch, originStage: null })).toThrow(/CHECK/)
   insertIteration(db, branch)

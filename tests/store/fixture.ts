@@ -1,5 +1,5 @@
 /** A small, finished plan: one run, SFT and one round, P prompts × N responses, every response scored by every judge. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -9,6 +9,7 @@ import type { Database } from '../../main/store/database.ts'
 import { inTransaction, openDatabase } from '../../main/store/database.ts'
 import { iterationId, modelId, promptId, rankingSetId, responseId, runId, stageId } from '../../main/store/ids.ts'
 import { insertIteration, setProducedModel } from '../../main/store/iterations.ts'
+import { migrationsFolder } from '../../main/store/migrate.ts'
 import { insertModel } from '../../main/store/models.ts'
 import { insertPair } from '../../main/store/pairs.ts'
 import { insertPrompt } from '../../main/store/prompts.ts'
@@ -99,6 +100,27 @@ export function insertFinishedRound(db: Database, { prompts = 4, responses = 5, 
       insertPair(db, { setId: ids.set, promptId: ids.prompt(p), chosenId: ids.response(p, 0), rejectedId: ids.response(p, 1), margin: 0.5, consistency: 0.6 })
     }
   })
+}
+
+/** A new database with the plan and its finished round. */
+export function finishedRound(): Database {
+  const db = temporaryDatabase()
+  insertPlan(db)
+  insertFinishedRound(db)
+  return db
+}
+
+/** What `fill` puts into a project of the first `migrations` versions, opened by this one; closed when the test ends. */
+export function upgraded(migrations: number, fill: (old: Database) => void): Database {
+  const [folder, file] = [join(temporaryFolder(), 'migrations'), join(temporaryFolder(), 'creamery.db')]
+  cpSync(migrationsFolder, folder, { recursive: true })
+  for (const name of readdirSync(folder).sort().slice(migrations)) rmSync(join(folder, name))
+  const old = openDatabase(file, { migrations: folder })
+  fill(old)
+  old.close()
+  const db = openDatabase(file)
+  onTestFinished(() => void db.close())
+  return db
 }
 
 /** The round's other stages, done up to `pair`; its set counts. */

@@ -1,31 +1,21 @@
 /** Decisions at the gate and the labels they leave; verdicts found by the texts they were given on; what older projects bring. */
-import { copyFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { chainOf, closeAudit, criterionVersion, insertAudit, insertNote, noteOn, standingVerdictsIn } from '../../main/store/audits.ts'
-import { type Database, openDatabase, run } from '../../main/store/database.ts'
+import { run } from '../../main/store/database.ts'
 import { type Gate, gateByKey, gateOn, gatesOf, insertGate, type Label, labelCounts, labelsOf, labelsOfPrompt } from '../../main/store/gates.ts'
 import { humanRankingByKey, insertHumanRanking, standingRankingsIn } from '../../main/store/human-rankings.ts'
 import { rankingSetId } from '../../main/store/ids.ts'
-import { migrationsFolder } from '../../main/store/migrate.ts'
 import { insertPair } from '../../main/store/pairs.ts'
 import { insertRankingSet } from '../../main/store/rankings.ts'
 import { insertResponse } from '../../main/store/responses.ts'
 import { type NewVerdict, insertVerdict, verdictsOnPairs } from '../../main/store/verdicts.ts'
-import { ids, insertFinishedRound, insertPlan, newRankingSet, newResponse, sha, temporaryDatabase, temporaryFolder } from './fixture.ts'
-
-function ranked(): Database {
-  const db = temporaryDatabase()
-  insertPlan(db)
-  insertFinishedRound(db)
-  return db
-}
+import { finishedRound, ids, newRankingSet, newResponse, sha, upgraded } from './fixture.ts'
 
 const decision: Omit<Gate, 'id' | 'decidedAt'> = { iterationId: ids.i1, setId: ids.set, choice: 'skip', minConsistency: null, minMargin: null, reason: null, measureOnly: false, auditId: null, idempotencyKey: 'g1' }
 const label = (p: number, traits: Partial<Label> = {}): Omit<Label, 'gateId'> => ({ promptId: ids.prompt(p), source: 'judge', effect: 'not-audited', chosenId: ids.response(p, 0), rejectedId: ids.response(p, 1), consistency: 0.6, ...traits })
 
 test('the newest decision of an iteration counts; all of them and their labels stay', () => {
-  const db = ranked()
+  const db = finishedRound()
   const first = insertGate(db, decision, [label(0), label(1)])
   expect(first).toMatchObject({ ...decision, id: 'run1.i1.gate1' })
   const dropped = { source: 'dropped', effect: 'dropped-tie', consistency: null } as const
@@ -41,7 +31,7 @@ test('the newest decision of an iteration counts; all of them and their labels s
 })
 
 test('a decision goes with all its labels or not at all, and says what belongs to its choice', () => {
-  const db = ranked()
+  const db = finishedRound()
   expect(() => insertGate(db, decision, [label(0), label(1, { consistency: null })])).toThrow(/CHECK/)
   expect(() => insertGate(db, { ...decision, reason: 'why' }, [])).toThrow(/CHECK/)
   expect(() => insertGate(db, { ...decision, minMargin: 1 }, [])).toThrow(/CHECK/)
@@ -52,7 +42,7 @@ const session = (n: number, continuesId: string | null = null) => ({ id: `${ids.
 const verdict = (key: string, traits: Partial<NewVerdict> = {}): NewVerdict => ({ promptId: ids.prompt(0), responseAId: ids.response(0, 0), responseBId: ids.response(0, 1), verdict: 'a', undoneOf: null, annotator: 'ana', criterion: 'correct', idempotencyKey: key, elapsedMs: 900, ...traits })
 
 test('verdicts follow their texts into a branch, whichever response has them there; not those of an open session, nor undone ones', () => {
-  const db = ranked()
+  const db = finishedRound()
   // Another set of the iteration pairs the same texts, sampled again under other ids, the other way round; prompt 1 has a text of its own.
   const other = rankingSetId(ids.i1, 1)
   insertRankingSet(db, { ...newRankingSet, id: other })
@@ -72,7 +62,7 @@ test('verdicts follow their texts into a branch, whichever response has them the
 })
 
 test('a session goes on with one other, criteria are counted as they come, and the newest note counts', () => {
-  const db = ranked()
+  const db = finishedRound()
   insertAudit(db, session(1))
   insertAudit(db, session(2, session(1).id))
   insertAudit(db, session(3, session(2).id))
@@ -90,7 +80,7 @@ test('a session goes on with one other, criteria are counted as they come, and t
 })
 
 test('one ranking stands for a showing; taking it back is a row, and a closed session takes none', () => {
-  const db = ranked()
+  const db = finishedRound()
   insertAudit(db, { ...session(1), mode: 'rankings' })
   const ranking = { auditId: session(1).id, showing: 0, promptId: ids.prompt(0), ordering: [[ids.response(0, 1)], [ids.response(0, 0), ids.response(0, 2)]], undoneOf: null, note: null, annotator: 'ana', criterion: 'correct', idempotencyKey: 'r1', elapsedMs: 4000 }
   insertHumanRanking(db, ranking)
@@ -109,33 +99,26 @@ test('one ranking stands for a showing; taking it back is a row, and a closed se
 })
 
 test('an iteration of an older project that went through has the judge’s labels; one that waits has none; sessions come over', () => {
-  const folder = join(temporaryFolder(), 'migrations')
-  mkdirSync(folder)
-  for (const name of ['001-nouns.sql', '002-audits.sql']) copyFileSync(join(migrationsFolder, name), join(folder, name))
-  const file = join(temporaryFolder(), 'creamery.db')
-  const old = openDatabase(file, { migrations: folder })
-  const insert = (table: string, row: Record<string, string | number | null | Uint8Array>): number => run(old, `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map((name) => `@${name}`).join(', ')})`, row)
-  insert('runs', { id: 'run1', config: '{}', seed: 1, base_path: '/base', base_sha256: sha(0) })
-  insert('models', { id: 'run1.M0', run_id: 'run1', name: 'M0', parent_id: null, kind: 'base', path: null, sha256: sha(0) })
-  for (const [t, parent] of [[0, null], [1, 'run1.i0'], [2, 'run1.i1']] as const) {
-    const id = `run1.i${t}`
-    insert('models', { id: `run1.M${t + 1}`, run_id: 'run1', name: `M${t + 1}`, parent_id: `run1.M${t}`, kind: 'adapter', path: `adapters/M${t + 1}`, sha256: sha(t) })
-    insert('iterations', { id, run_id: 'run1', parent_id: parent, t, policy_model_id: `run1.M${t}`, previous_model_id: t === 0 ? null : `run1.M${t - 1}`, base_model_id: 'run1.M0', produced_model_id: `run1.M${t + 1}` })
-    if (t === 0) continue
-    insert('stages', { id: `${id}.audit`, iteration_id: id, stage: 'audit', status: t === 1 ? 'done' : 'pending' })
-    insert('prompts', { id: `run1.p0000${t}`, run_id: 'run1', position: t, share: t, input: '"x"', token_ids: new Uint8Array(0) })
-    for (const r of [0, 1]) insert('responses', { id: `${id}.r${r}`, prompt_id: `run1.p0000${t}`, iteration_id: id, position: r, text: `${r}`, token_ids: new Uint8Array(0), finish_reason: 'eos', seed: 1, sampling: '{}' })
-    insert('ranking_sets', { id: `${id}.set0`, iteration_id: id, statistic: 'tau-b', current_model_id: `run1.M${t}`, current_measure: 'log-ratio', current_tolerance: 0, previous_model_id: `run1.M${t - 1}`, previous_measure: 'log-ratio', previous_tolerance: 0, reward_tolerance: 0, chance: '{}' })
-    insert('pairs', { set_id: `${id}.set0`, prompt_id: `run1.p0000${t}`, chosen_id: `${id}.r0`, rejected_id: `${id}.r1`, margin: 1, consistency: 0.7 })
-    insert('audits', { id: `${id}.set0.audit1`, set_id: `${id}.set0`, plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: `start ${t}`, closed_at: '2026-01-01T00:00:00.000Z' })
-  }
-  insert('verdicts', { id: 1, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r0', response_b_id: 'run1.i1.r1', verdict: 'b', audit_id: null, showing: null, annotator: 'ana', criterion: 'correct', idempotency_key: 'v1', elapsed_ms: 5 })
-  insert('audits', { id: 'run1.i1.set0.audit2', set_id: 'run1.i1.set0', plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: 'start 3' })
-  insert('verdicts', { id: 2, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r1', response_b_id: 'run1.i1.r0', verdict: 'a', audit_id: 'run1.i1.set0.audit2', showing: 0, annotator: 'ana', criterion: 'correct', idempotency_key: 'v2', elapsed_ms: 5 })
-  old.close()
-
-  const db = openDatabase(file)
-  onTestFinished(() => void db.close())
+  const db = upgraded(2, (old) => {
+    const insert = (table: string, row: Record<string, string | number | null | Uint8Array>): number => run(old, `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row).map((name) => `@${name}`).join(', ')})`, row)
+    insert('runs', { id: 'run1', config: '{}', seed: 1, base_path: '/base', base_sha256: sha(0) })
+    insert('models', { id: 'run1.M0', run_id: 'run1', name: 'M0', parent_id: null, kind: 'base', path: null, sha256: sha(0) })
+    for (const [t, parent] of [[0, null], [1, 'run1.i0'], [2, 'run1.i1']] as const) {
+      const id = `run1.i${t}`
+      insert('models', { id: `run1.M${t + 1}`, run_id: 'run1', name: `M${t + 1}`, parent_id: `run1.M${t}`, kind: 'adapter', path: `adapters/M${t + 1}`, sha256: sha(t) })
+      insert('iterations', { id, run_id: 'run1', parent_id: parent, t, policy_model_id: `run1.M${t}`, previous_model_id: t === 0 ? null : `run1.M${t - 1}`, base_model_id: 'run1.M0', produced_model_id: `run1.M${t + 1}` })
+      if (t === 0) continue
+      insert('stages', { id: `${id}.audit`, iteration_id: id, stage: 'audit', status: t === 1 ? 'done' : 'pending' })
+      insert('prompts', { id: `run1.p0000${t}`, run_id: 'run1', position: t, share: t, input: '"x"', token_ids: new Uint8Array(0) })
+      for (const r of [0, 1]) insert('responses', { id: `${id}.r${r}`, prompt_id: `run1.p0000${t}`, iteration_id: id, position: r, text: `${r}`, token_ids: new Uint8Array(0), finish_reason: 'eos', seed: 1, sampling: '{}' })
+      insert('ranking_sets', { id: `${id}.set0`, iteration_id: id, statistic: 'tau-b', current_model_id: `run1.M${t}`, current_measure: 'log-ratio', current_tolerance: 0, previous_model_id: `run1.M${t - 1}`, previous_measure: 'log-ratio', previous_tolerance: 0, reward_tolerance: 0, chance: '{}' })
+      insert('pairs', { set_id: `${id}.set0`, prompt_id: `run1.p0000${t}`, chosen_id: `${id}.r0`, rejected_id: `${id}.r1`, margin: 1, consistency: 0.7 })
+      insert('audits', { id: `${id}.set0.audit1`, set_id: `${id}.set0`, plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: `start ${t}`, closed_at: '2026-01-01T00:00:00.000Z' })
+    }
+    insert('verdicts', { id: 1, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r0', response_b_id: 'run1.i1.r1', verdict: 'b', audit_id: null, showing: null, annotator: 'ana', criterion: 'correct', idempotency_key: 'v1', elapsed_ms: 5 })
+    insert('audits', { id: 'run1.i1.set0.audit2', set_id: 'run1.i1.set0', plan: '{"showings":[]}', annotator: 'ana', criterion: 'correct', line: 0.6, idempotency_key: 'start 3' })
+    insert('verdicts', { id: 2, prompt_id: 'run1.p00001', response_a_id: 'run1.i1.r1', response_b_id: 'run1.i1.r0', verdict: 'a', audit_id: 'run1.i1.set0.audit2', showing: 0, annotator: 'ana', criterion: 'correct', idempotency_key: 'v2', elapsed_ms: 5 })
+  })
   const gate = gateOn(db, 'run1.i1', 'run1.i1.set0')!
   expect(gate).toMatchObject({ id: 'run1.i1.gate1', choice: 'not-audited', measureOnly: false })
   expect(labelsOf(db, gate.id)).toEqual([{ gateId: gate.id, promptId: 'run1.p00001', source: 'judge', effect: 'not-audited', chosenId: 'run1.i1.r0', rejectedId: 'run1.i1.r1', consistency: 0.7 }])

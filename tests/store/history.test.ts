@@ -13,7 +13,7 @@ import { insertModel } from '../../main/store/models.ts'
 import { pairsOf, skipsOf } from '../../main/store/pairs.ts'
 import { promptOf, promptsOf } from '../../main/store/prompts.ts'
 import { consistenciesOf, rankingSetsOf, rankingsOf } from '../../main/store/rankings.ts'
-import { responseOf, responsesOf, responsesTo } from '../../main/store/responses.ts'
+import { countResponses, responseOf, responseTokens, responsesOf, responsesTo } from '../../main/store/responses.ts'
 import { externalRewardsOf, insertExternalReward, scoresOf } from '../../main/store/scores.ts'
 import { stagesOf } from '../../main/store/stages.ts'
 import { checkpointsOf, trainingStepsOf } from '../../main/store/training.ts'
@@ -81,9 +81,10 @@ test('every hot query goes through an index and sorts nothing', () => {
   promptHistory(db, ids.prompt(0))
   for (const query of [nextBatch, batchesOf, batchCounts, trainingStepsOf, checkpointsOf]) query(db, ids.train)
   for (const query of [rankingsOf, consistenciesOf, pairsOf, skipsOf]) query(db, ids.set)
-  for (const query of [responsesOf, stagesOf, childrenOf, rankingSetsOf]) query(db, ids.i1)
+  for (const query of [responsesOf, countResponses, stagesOf, childrenOf, rankingSetsOf]) query(db, ids.i1)
   for (const query of [promptOf, responsesTo, verdictsOf, standingVerdictsOf]) query(db, ids.prompt(0))
   for (const query of [responseOf, scoresOf]) query(db, ids.response(0, 0))
+  Array.from(responseTokens(db, ids.i1))
   promptsOf(db, ids.run, 1)
   iterationsOf(db, ids.run)
   externalRewardsOf(db, ids.i1, 'answers')

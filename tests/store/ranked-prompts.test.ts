@@ -1,43 +1,25 @@
-import { cpSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { NullReason, SkipReason } from '../../preload/contract/domain.ts'
 import type { PromptFilter, PromptOrder } from '../../preload/contract/requests/rank.ts'
 import { agreement, consistencyOf } from '../../main/cream/consistency.ts'
 import { isFlipped, ranking } from '../../main/cream/rankings.ts'
 import { pairOf, pairPage, promptPage, responseHeads } from '../../main/store/browse.ts'
-import { type Database, inTransaction, openDatabase } from '../../main/store/database.ts'
+import { type Database, inTransaction } from '../../main/store/database.ts'
 import { labelPlace, rankingsOfPrompt, stepsTaken } from '../../main/store/history.ts'
-import { migrationsFolder } from '../../main/store/migrate.ts'
 import { insertPair, insertSkip } from '../../main/store/pairs.ts'
 import { insertPrompt } from '../../main/store/prompts.ts'
-import { agreementCounts, rankedPage, rankedPromptOf, searchPrompts, setLabels, setSums, skipCounts } from '../../main/store/ranked-prompts.ts'
+import { type RankedPromptRow, agreementCounts, rankedPage, rankedPromptOf, searchPrompts, setLabels, setSums, skipCounts } from '../../main/store/ranked-prompts.ts'
 import { insertConsistency, insertRanking, insertRankingSet } from '../../main/store/rankings.ts'
 import { insertResponse } from '../../main/store/responses.ts'
 import { insertVerdict } from '../../main/store/verdicts.ts'
 import { uniform } from '../../native-models/random.ts'
-import { ids, insertPlan, newPrompt, newRankingSet, newResponse, temporaryDatabase, temporaryFolder } from './fixture.ts'
+import { ids, insertPlan, newPrompt, newRankingSet, newResponse, temporaryDatabase, upgraded } from './fixture.ts'
 
 const PROMPTS = 120
 const RESPONSES = 4
 const tasks = ['sum', 'sort', null]
 const tolerance = 0.05
 
-interface Expected {
-  promptId: string
-  position: number
-  task: string | null
-  agreement: number | null
-  consistency: number | null
-  nullReason: NullReason | null
-  flipped: boolean
-  responses: number
-  lengthRatio: number | null
-  margin: number | null
-  label: number | null
-  skipReason: SkipReason | null
-  verdicts: number
-}
+type Expected = Omit<RankedPromptRow, 'setId' | 'input'>
 
 /** Facts of one ranking set, drawn by seed, and what a table should show of each prompt. */
 function insertFacts(db: Database): Expected[] {
@@ -121,20 +103,12 @@ test('a prompt that does not fit is listed from the ranking on, before its skip 
 })
 
 test('a project from before the table gets it from its facts', () => {
-  const older = join(temporaryFolder(), 'migrations')
-  cpSync(migrationsFolder, older, { recursive: true })
-  for (const name of readdirSync(older)) if (name >= '005') rmSync(join(older, name))
-  const file = join(temporaryFolder(), 'creamery.db')
-  const before = openDatabase(file, { migrations: older })
-  insertPlan(before)
-  const rows = insertFacts(before)
-  before.close()
-  const db = openDatabase(file)
-  try {
-    expect(shown(db)).toEqual({ rows, total: PROMPTS })
-  } finally {
-    db.close()
-  }
+  let rows: Expected[] = []
+  const db = upgraded(4, (old) => {
+    insertPlan(old)
+    rows = insertFacts(old)
+  })
+  expect(shown(db)).toEqual({ rows, total: PROMPTS })
 })
 
 const filters: PromptFilter[] = [
