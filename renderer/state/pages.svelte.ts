@@ -1,5 +1,7 @@
 /** A long list kept in main, of which a window is shown: pages are fetched as they come into sight and kept until the list changes. */
 import { SvelteMap } from 'svelte/reactivity'
+import { Refused } from '../api.ts'
+import { pagesToDrop } from './pages.ts'
 
 const PAGE = 100 // rows a request
 const MOST_PAGES = 40
@@ -8,13 +10,16 @@ export class PagedList<Row> {
   readonly #fetch: (offset: number, limit: number) => Promise<{ rows: Row[]; total: number }>
   readonly #pages = new SvelteMap<number, readonly Row[]>()
   readonly #asked = new Set<number>()
+  #inSight: readonly [number, number] = [0, 0]
   #version = 0
   /** Null until the first page came. */
   total = $state<number | null>(null)
+  /** Why rows are missing: the sentence of main's refusal. */
+  problem = $state<string | null>(null)
 
   constructor(fetch: (offset: number, limit: number) => Promise<{ rows: Row[]; total: number }>) {
     this.#fetch = fetch
-    this.want(0, 1)
+    void this.#load(0)
   }
 
   /** Undefined while its page is on the way. */
@@ -24,15 +29,23 @@ export class PagedList<Row> {
 
   /** Rows [first, last) are to be seen. */
   want(first: number, last: number): void {
-    for (let page = Math.floor(first / PAGE); page * PAGE < last; page++) if (!this.#asked.has(page)) void this.#load(page)
+    this.#inSight = [Math.floor(first / PAGE), Math.floor((last - 1) / PAGE)]
+    for (let page = this.#inSight[0]; page <= this.#inSight[1]; page++) if (!this.#asked.has(page)) void this.#load(page)
   }
 
-  /** The list changed: what is shown stays until the new rows are there. */
+  /** The list changed, or could not be read: what is shown stays until the new rows are there. */
   refresh(): void {
-    const shown = [...this.#pages.keys()]
     this.#version++
     this.#asked.clear()
-    for (const page of shown.length > 0 ? shown : [0]) void this.#load(page)
+    this.#keep(0)
+    for (const page of new Set([0, ...this.#pages.keys()])) void this.#load(page)
+  }
+
+  #keep(most: number): void {
+    for (const page of pagesToDrop([...this.#pages.keys()], this.#inSight, most)) {
+      this.#pages.delete(page)
+      this.#asked.delete(page)
+    }
   }
 
   async #load(page: number): Promise<void> {
@@ -43,12 +56,13 @@ export class PagedList<Row> {
       if (version !== this.#version) return
       this.#pages.set(page, rows)
       this.total = total
-      for (const old of [...this.#pages.keys()].slice(0, Math.max(0, this.#pages.size - MOST_PAGES))) {
-        this.#pages.delete(old)
-        this.#asked.delete(old)
-      }
-    } catch {
-      if (version === this.#version) this.#asked.delete(page) // the next look asks again; the bridge says why it failed
+      this.problem = null
+      this.#keep(MOST_PAGES)
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      if (version !== this.#version) return
+      this.#asked.delete(page) // the next look asks again
+      this.problem = error.message
     }
   }
 }

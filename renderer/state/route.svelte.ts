@@ -5,9 +5,25 @@ export * from './routes.ts'
 
 class Location {
   #at = $state.raw(parseRoute(location.hash))
+  /** The place in the open project where the person was last. */
+  #within = $state.raw(linkTo({ page: 'tune' }))
 
   constructor() {
-    addEventListener('hashchange', () => (this.#at = parseRoute(location.hash)))
+    addEventListener('hashchange', () => {
+      this.#at = parseRoute(location.hash)
+      if (this.isWithin) this.#within = location.hash
+    })
+    if (this.isWithin) this.#within = location.hash
+  }
+
+  /** At a step or page of the open project, not at the list of projects or at a new one. */
+  get isWithin(): boolean {
+    return this.route.page !== 'home' && this.route.page !== 'new'
+  }
+
+  /** The way back into the open project. */
+  get within(): string {
+    return this.#within
   }
 
   get route(): Route {
