@@ -13,6 +13,8 @@ export interface Behaviour {
   readonly survival: readonly number[]
   /** Probability that a token ends the response, beyond what was seen. */
   readonly hazard: number
+  /** Share of the responses that ended by themselves. */
+  readonly ended: number
   /** Share of the prompts with two different responses: only these make pairs. */
   readonly distinct: number
   /** Different responses to a prompt ÷ responses, on average. */
@@ -30,11 +32,20 @@ export function behaviourOf(observed: readonly Observed[], { distinct, variety }
   }
   const ends = observed.filter(({ ended }) => ended).length
   const tokens = observed.reduce((sum, one) => sum + one.tokens, 0)
-  return { survival, hazard: tokens === 0 ? 0 : Math.max(0.5, ends) / tokens, distinct, variety }
+  return { survival, hazard: tokens === 0 ? 0 : Math.max(0.5, ends) / tokens, ended: ends / Math.max(1, observed.length), distinct, variety }
 }
 
 /** Nothing is known: every response as long as it may be. */
-export const longest: Behaviour = { survival: [1], hazard: 0, distinct: 1, variety: 1 }
+export const longest: Behaviour = { survival: [1], hazard: 0, ended: 0, distinct: 1, variety: 1 }
+
+/**
+ * How the model will answer after SFT. One that mostly ends by itself goes on as it did; one that hardly ever does (a base
+ * model that knows no end) learns when to end from its examples, and answers as long as they are.
+ */
+export function behaviourAfter(seen: Behaviour, examples: readonly { readonly completionTokens: number }[]): Behaviour {
+  if (seen.ended >= 0.5 || examples.length === 0) return seen
+  return behaviourOf(examples.map(({ completionTokens }) => ({ tokens: completionTokens, ended: true })), seen)
+}
 
 /** P(more than s tokens), 0 from `most` on. */
 export function survivalAt({ survival, hazard }: Behaviour, s: number, most: number): number {

@@ -18,7 +18,7 @@ import { evaluationId, modelId, promptId, rankingSetId, responseId, stageId } fr
 import { setProducedModel } from '../../store/iterations.ts'
 import { commitBatch, nextBatch, planBatches } from '../../store/batches.ts'
 import { insertModel } from '../../store/models.ts'
-import { insertPair } from '../../store/pairs.ts'
+import { type Pair, insertPair } from '../../store/pairs.ts'
 import { insertConsistency, insertRanking, insertRankingSet } from '../../store/rankings.ts'
 import { insertResponse } from '../../store/responses.ts'
 import { insertScore, scoresOf } from '../../store/scores.ts'
@@ -38,11 +38,12 @@ interface Cost {
 export interface StoreCosts {
   /** Of an empty project. */
   readonly emptyBytes: number
-  /** Per prompt: itself; its responses; their scores; its rankings, pair and label. Per answer, and per training step. */
+  /** Per prompt: itself; its responses; their scores; its rankings; its pair and label. Per answer, and per training step. */
   readonly prompt: Cost
   readonly sample: Cost
   readonly score: Cost
   readonly rank: Cost
+  readonly pair: Cost
   readonly answer: Cost
   readonly step: Cost
 }
@@ -54,18 +55,18 @@ const STEPS = 100
 /** Without a probe a token is taken to write so many bytes. */
 const BYTES_PER_TOKEN = 4
 
-export async function measureStore(work: Workload, behaviour: Behaviour, bytesPerToken: number | null): Promise<StoreCosts> {
+export async function measureStore(work: Workload, behaviour: Behaviour, bytesPerToken: number | null, clock: () => number): Promise<StoreCosts> {
   const folder = mkdtempSync(join(tmpdir(), 'creamery-estimate-'))
   const db = openDatabase(join(folder, 'creamery.db'))
   try {
-    return await measure(db, work, behaviour, bytesPerToken ?? BYTES_PER_TOKEN)
+    return await measure(db, work, behaviour, bytesPerToken ?? BYTES_PER_TOKEN, clock)
   } finally {
     db.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function measure(db: Database, work: Workload, behaviour: Behaviour, bytesPerToken: number): Promise<StoreCosts> {
+async function measure(db: Database, work: Workload, behaviour: Behaviour, bytesPerToken: number, clock: () => number): Promise<StoreCosts> {
   const { config, examples, eosIds } = work
   const samples = config.sampling.responses
   const pages = (): number => get<{ bytes: number }>(db, "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()")!.bytes
@@ -74,13 +75,13 @@ async function measure(db: Database, work: Workload, behaviour: Behaviour, bytes
   const textOf = (n: number): string => `${n} `.padEnd(Math.round(completion.length * bytesPerToken), 'a word and ').slice(0, Math.max(4, Math.round(completion.length * bytesPerToken)))
   const example = (at: number) => examples[at % examples.length]!
 
-  const totals = { prompt: zero(), sample: zero(), score: zero(), rank: zero(), answer: zero(), step: zero() }
+  const totals = { prompt: zero(), sample: zero(), score: zero(), rank: zero(), pair: zero(), answer: zero(), step: zero() }
   const perBatch = Math.max(1, Math.floor(64 / samples))
   for (const half of [0, 1]) {
     const spend = async (what: keyof typeof totals, work: () => void | Promise<void>): Promise<void> => {
-      const [before, began] = [pages(), performance.now()]
+      const [before, began] = [pages(), clock()]
       await work()
-      if (half === 1) totals[what] = { bytes: totals[what].bytes + pages() - before, seconds: totals[what].seconds + (performance.now() - began) / 1000 }
+      if (half === 1) totals[what] = { bytes: totals[what].bytes + pages() - before, seconds: totals[what].seconds + clock() - began }
     }
     // A run of its own for each half: the ids are as long, and the tables the same.
     const number = half + 1
@@ -119,7 +120,9 @@ async function measure(db: Database, work: Workload, behaviour: Behaviour, bytes
         await setImmediate()
       }
     })
-    await spend('rank', () => storeRanking(db, run.id, iteration, models, { samples, distinct: Math.max(1, Math.round(samples * behaviour.variety)), paired: behaviour.distinct }))
+    let pairs: readonly Pair[] = []
+    await spend('rank', () => void (pairs = storeRanking(db, run.id, iteration, models, { samples, distinct: Math.max(1, Math.round(samples * behaviour.variety)), paired: behaviour.distinct })))
+    await spend('pair', () => storePairs(db, iteration, pairs))
     await spend('answer', () => {
       const evaluation = evaluationId(models.base, 'a-task', 'sampled', config.evaluation.scorer)
       insertEvaluation(db, { id: evaluation, modelId: models.base, task: 'a-task', decoding: 'sampled', scorer: config.evaluation.scorer })
@@ -133,7 +136,7 @@ async function measure(db: Database, work: Workload, behaviour: Behaviour, bytes
   const each = ({ bytes, seconds }: Cost, count: number): Cost => ({ bytes: bytes / count, seconds: seconds / count })
   return {
     emptyBytes,
-    prompt: each(totals.prompt, HALF), sample: each(totals.sample, HALF), score: each(totals.score, HALF), rank: each(totals.rank, HALF),
+    prompt: each(totals.prompt, HALF), sample: each(totals.sample, HALF), score: each(totals.score, HALF), rank: each(totals.rank, HALF), pair: each(totals.pair, HALF),
     answer: each(totals.answer, HALF * samples), step: each(totals.step, STEPS),
   }
 }
@@ -160,15 +163,15 @@ function makeModels(db: Database, run: string): Models {
   return { base, iteration: `${run}.i1`, judges: [modelId(run, 'M1'), base] }
 }
 
-function storeRanking(db: Database, run: string, iteration: string, { base, judges }: Models, { samples, distinct, paired }: { samples: number; distinct: number; paired: number }): void {
+function storeRanking(db: Database, run: string, iteration: string, { base, judges }: Models, { samples, distinct, paired }: { samples: number; distinct: number; paired: number }): Pair[] {
   const setId = rankingSetId(iteration)
   const exact = { tolCurrent: 0, tolPrevious: 0 }
-  inTransaction(db, () => {
+  return inTransaction(db, () => {
     insertRankingSet(db, {
       id: setId, iterationId: iteration, statistic: 'tau-b', firstIterationRule: 'mean-logps', currentModelId: judges[0]!, currentMeasure: 'mean-logps', currentTolerance: 0,
       previousModelId: base, previousMeasure: 'mean-logps', previousTolerance: 0, rewardTolerance: 0, meanConsistency: 0.6, chance: { meanTau: 0, sdTau: 0.4, meanC: 0.5, sdOfMeanC: 0.01 },
     })
-    const pairs = Array.from({ length: HALF }, (_, p) => {
+    return Array.from({ length: HALF }, (_, p) => {
       const id = promptId(run, p)
       const values = judges.map((judge) => Array.from({ length: samples }, (_, r) => scoresOf(db, responseId(iteration, p, r)).find(({ modelId: by }) => by === judge)!.meanLogps).slice(0, distinct))
       values.forEach((rewards, j) => insertRanking(db, {
@@ -179,13 +182,19 @@ function storeRanking(db: Database, run: string, iteration: string, { base, judg
       insertConsistency(db, { setId, promptId: id, agreement: value, consistency: value === null ? null : (value + 1) / 2, nullReason: value === null ? 'too-few-distinct' : null, currentTies: 0, previousTies: 0 })
       return p < paired * HALF && distinct > 1 ? [{ setId, promptId: id, chosenId: responseId(iteration, p, 0), rejectedId: responseId(iteration, p, 1), margin: Math.PI / 3, consistency: Math.E / 4 }] : []
     }).flat()
+  })
+}
+
+function storePairs(db: Database, iteration: string, pairs: readonly Pair[]): void {
+  inTransaction(db, () => {
     for (const pair of pairs) insertPair(db, pair)
-    insertGate(db, { iterationId: iteration, setId, choice: 'not-audited', minConsistency: null, minMargin: null, reason: null, measureOnly: false, auditId: null, idempotencyKey: iteration },
+    insertGate(db, { iterationId: iteration, setId: rankingSetId(iteration), choice: 'not-audited', minConsistency: null, minMargin: null, reason: null, measureOnly: false, auditId: null, idempotencyKey: iteration },
       pairs.map(({ promptId: id, chosenId, rejectedId, consistency }) => ({ promptId: id, source: 'judge', effect: 'not-audited', chosenId, rejectedId, consistency })))
   })
 }
 
-export const pacesOf = ({ sample, score, rank, answer }: StoreCosts): Paces => ({ storeSample: sample.seconds, storeScore: score.seconds, storeRank: rank.seconds, storeAnswer: answer.seconds })
+export const pacesOf = ({ sample, score, rank, pair, answer }: StoreCosts): Paces =>
+  ({ storeSample: sample.seconds, storeScore: score.seconds, storeRank: rank.seconds, storePair: pair.seconds, storeAnswer: answer.seconds })
 
 export interface DiskNeed {
   readonly totalBytes: number
@@ -211,7 +220,7 @@ export function diskOf(work: Workload, plan: WorkPlan, { trainable, parameters }
     part('prompts', prompts, costs.prompt.bytes, 'prompts'),
     part('responses', sampled, costs.sample.bytes, `prompts with ${config.sampling.responses} responses`),
     part('scores', scored, costs.score.bytes, 'prompts under two judges'),
-    part('rankings, pairs and labels', sampled, costs.rank.bytes, 'prompts'),
+    part('rankings, pairs and labels', sampled, costs.rank.bytes + costs.pair.bytes, 'prompts'),
     part('answers', answers * (models + 1), costs.answer.bytes, 'answers'),
     part('training steps', steps, costs.step.bytes, 'steps'),
     part(tuning.kind === 'lora' ? 'adapters' : 'models', models, modelBytes, tuning.kind === 'lora' ? 'adapters in float32' : 'whole models in float32'),
@@ -220,7 +229,7 @@ export function diskOf(work: Workload, plan: WorkPlan, { trainable, parameters }
   return {
     parts,
     totalBytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    perRoundBytes: Math.round(last.prompts * (costs.sample.bytes + 1.5 * costs.score.bytes + costs.rank.bytes) + answers * costs.answer.bytes + last.train.length * costs.step.bytes + modelBytes),
+    perRoundBytes: Math.round(last.prompts * (costs.sample.bytes + 1.5 * costs.score.bytes + costs.rank.bytes + costs.pair.bytes) + answers * costs.answer.bytes + last.train.length * costs.step.bytes + modelBytes),
     passingBytes: Math.max(3 * 12 * trainable, device === 'cpu' ? 4 * parameters : 0),
   }
 }

@@ -6,11 +6,12 @@ import { EngineHost } from '../../engine/host.ts'
 import type { Footprint, ModelRef } from '../../engine/protocol.ts'
 import type { Sandbox } from '../../sandbox/host.ts'
 import { openModel, requireDevice } from '../open-model.ts'
-import { longest } from './behaviour.ts'
+import { behaviourAfter, longest } from './behaviour.ts'
 import { diskOf, measureStore, pacesOf } from './disk.ts'
 import { memoryOf, shapesToSize } from './memory.ts'
 import { planWork } from './plan.ts'
-import { type Probe, probeRun } from './probe.ts'
+import { type Probe, probeRun } from './probe/probe.ts'
+import type { ProbeOptions } from './probe/timing.ts'
 import { keyOf, rememberProbe, rememberedProbe } from './remembered.ts'
 import { timesOf } from './time.ts'
 import { verdictOf, worse } from './verdict.ts'
@@ -34,23 +35,32 @@ export interface EstimateOptions {
 
 /** @throws AppError with the reader's sentence when model or data cannot be used, 'cancelled' */
 export async function estimateRun(options: EstimateOptions): Promise<RunEstimate> {
-  const { config, folder, sandbox, signal } = options
-  const { text } = await openModel(sandbox, config.model)
+  const { config, newest, folder, sandbox, signal, clock = () => performance.now() / 1000 } = options
   const engine = EngineHost.start()
+  const now = (): number => clock(engine.pid)
+  const began = now()
   try {
-    const work = await readWorkload(config, sandbox, text)
-    signal.throwIfAborted()
-    const { probe, how, sentence, size, runtimeBytes } = await measure(engine, work, options, (ids) => text.decode(ids, { skipSpecial: true }))
-    const behaviour = probe?.behaviour ?? longest
-    const plan = planWork(work, behaviour)
-    const asked = shapesToSize(work, plan)
-    const sized = await engine.call('footprint', asked, { signal })
-    const stages = memoryOf(work, plan, asked, sized, probe?.runtimeBytes ?? runtimeBytes)
-    const costs = await measureStore(work, behaviour, probe?.bytesPerToken ?? null)
-    const times = probe ? timesOf(work, plan, size, probe, pacesOf(costs)) : []
-    return { device: config.device, ...summary(config, stages, diskOf(work, plan, sized, costs), times, folder), probe: { how, seconds: probe?.seconds ?? 0, sentence } }
+    await engine.call('tryDevice', { device: 'cpu' }, { signal })
+    const { text } = await openModel(sandbox, config.model)
+    const startSeconds = now() - began
+    try {
+      const work = await readWorkload(config, sandbox, text, now)
+      signal.throwIfAborted()
+      const { probe, how, sentence, size, runtimeBytes } = await measure(engine, work, options, { startSeconds, clock: now, decode: (ids) => text.decode(ids, { skipSpecial: true }) })
+      const behaviour = probe?.behaviour ?? longest
+      const learned = newest === null && probe ? behaviourAfter(behaviour, work.sft) : behaviour
+      const plan = planWork(work, learned)
+      const asked = shapesToSize(work, plan)
+      const sized = await engine.call('footprint', asked, { signal })
+      const stages = memoryOf(work, plan, asked, sized, probe ?? { runtimeBytes, forwardSlack: null })
+      const costs = await measureStore(work, learned, probe?.bytesPerToken ?? null, now)
+      const times = probe ? timesOf(work, plan, size, probe, learned, pacesOf(costs)) : []
+      return { device: config.device, ...summary(config, stages, diskOf(work, plan, sized, costs), times, folder), probe: { how, seconds: probe?.seconds ?? 0, sentence } }
+    } finally {
+      await text.close()
+    }
   } finally {
-    await Promise.all([engine.close(), text.close()])
+    await engine.close()
   }
 }
 
@@ -62,8 +72,7 @@ interface Measured {
   readonly runtimeBytes: number
 }
 
-async function measure(engine: EngineHost, work: Workload, { config, newest, probes, unmeasured, signal, clock = () => performance.now() / 1000 }: EstimateOptions, decode: (batch: readonly number[][]) => Promise<string[]>): Promise<Measured> {
-  await engine.call('tryDevice', { device: 'cpu' }, { signal })
+async function measure(engine: EngineHost, work: Workload, { config, newest, probes, unmeasured, signal }: EstimateOptions, means: Pick<ProbeOptions, 'startSeconds' | 'clock' | 'decode'>): Promise<Measured> {
   const { rss: runtimeBytes } = await engine.call('memory', {}, { signal })
   const size = await engine.call('footprint', { folder: config.model, tuning: config.tuning, device: config.device, scoring: [], training: [], sampling: [] }, { signal })
   const key = keyOf(work, newest?.sha256 ?? null)
@@ -71,7 +80,7 @@ async function measure(engine: EngineHost, work: Workload, { config, newest, pro
   if (known) return { probe: known, how: 'remembered', sentence: known.sentence, size, runtimeBytes }
   if (unmeasured !== null) return { probe: null, how: 'none', sentence: unmeasured, size, runtimeBytes }
   await requireDevice(engine, config.device)
-  const probe = await probeRun({ engine, footprint: size, work, model: newest?.ref ?? { folder: config.model, adapter: null }, runtimeBytes, decode, clock: () => clock(engine.pid), signal })
+  const probe = await probeRun({ ...means, engine, footprint: size, work, model: newest?.ref ?? { folder: config.model, adapter: null }, runtimeBytes, signal })
   rememberProbe(probes, key, probe)
   return { probe, how: 'measured', sentence: probe.sentence, size, runtimeBytes }
 }

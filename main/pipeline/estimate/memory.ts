@@ -3,7 +3,7 @@ import type { Stage } from '../../../preload/contract/domain.ts'
 import type { EstimatePart, StageMemory } from '../../../preload/contract/requests/estimate.ts'
 import type { Device } from '../../../preload/contract/domain.ts'
 import type { BatchShape, Footprint, FootprintParams, GraphSize } from '../../engine/protocol.ts'
-import { type SamplingBatch, type WorkPlan, distinctShapes } from './plan.ts'
+import { type SamplingBatch, type WorkPlan, distinctShapes, openings } from './plan.ts'
 import type { Workload } from './workload.ts'
 
 /** A session beside its arena, measured on onnxruntime-node 1.30: its own structures, and each node's. */
@@ -11,8 +11,7 @@ const SESSION_BYTES = 2.5e6
 const NODE_BYTES = 8500
 /** What the engine's own bound counts a session as, beside its activations (main/engine/graphs.ts). */
 const COUNTED_SESSION = 32 * 2 ** 20
-/** Sessions that the sampler keeps (main/engine/sampler.ts), and slots by which its cache grows. */
-const SAMPLER_SESSIONS = 4
+/** Slots by which the sampler's cache grows (main/engine/sampler.ts). */
 const GROWTH = 64
 /** Graphs of one kind that are built to be sized; between them size goes with tokens. */
 const SIZED = 6
@@ -54,21 +53,21 @@ function thinned(shapes: readonly BatchShape[]): BatchShape[] {
   return Array.from({ length: Math.min(SIZED, sorted.length) }, (_, i) => sorted[Math.round((i * (sorted.length - 1)) / Math.max(1, Math.min(SIZED, sorted.length) - 1))]!)
 }
 
-/** A graph without a backward pass holds so many times what its arena would need: buffers go late (measured 1.7 to 1.9 from 0.8 M to 135 M parameters). */
-const FORWARD_SLACK = 1.8
+/** A graph without a backward pass holds more than its arena would need. How much is measured by the probe (1.0 to 1.6 seen); without one it is taken for so much. */
+const UNMEASURED_SLACK = 1.8
 
-export const sessionBytes = ({ nodes, arenaBytes }: Pick<GraphSize, 'nodes' | 'arenaBytes'>, kind: 'forward' | 'training'): number =>
-  SESSION_BYTES + NODE_BYTES * nodes + (kind === 'forward' ? FORWARD_SLACK : 1) * arenaBytes
+/** `slack`: what the session holds ÷ what its arena would need. */
+export const sessionBytes = ({ nodes, arenaBytes }: Pick<GraphSize, 'nodes' | 'arenaBytes'>, slack = 1): number => SESSION_BYTES + NODE_BYTES * nodes + slack * arenaBytes
 
 /** Sizes of all shapes from those of some: linear in tokens between two sized ones. */
-function sizesOf(shapes: readonly BatchShape[], known: readonly BatchShape[], sizes: readonly GraphSize[], kind: 'forward' | 'training'): Sized[] {
+function sizesOf(shapes: readonly BatchShape[], known: readonly BatchShape[], sizes: readonly GraphSize[], slack: number): Sized[] {
   const points = known.map((shape, i) => ({ tokens: tokensOf(shape), ...sizes[i]! })).sort((a, b) => a.tokens - b.tokens)
   return shapes.map((shape) => {
     const above = points.find(({ tokens }) => tokens >= tokensOf(shape)) ?? points.at(-1)!
     const below = points.findLast(({ tokens }) => tokens <= tokensOf(shape)) ?? points[0]!
     const share = above.tokens === below.tokens ? 0 : (tokensOf(shape) - below.tokens) / (above.tokens - below.tokens)
     const between = (of: 'activationBytes' | 'arenaBytes'): number => below[of] + share * (above[of] - below[of])
-    return { bytes: sessionBytes({ nodes: above.nodes, arenaBytes: between('arenaBytes') }, kind), counted: COUNTED_SESSION + between('activationBytes') }
+    return { bytes: sessionBytes({ nodes: above.nodes, arenaBytes: between('arenaBytes') }, slack), counted: COUNTED_SESSION + between('activationBytes') }
   })
 }
 
@@ -87,8 +86,15 @@ export function heldBytes(sessions: readonly Sized[], bound: number): number {
 const millions = (count: number): string => `${(count / 1e6).toFixed(count < 1e7 ? 2 : 0)} M`
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`
 
-/** Every stage that computes. `runtimeBytes`: an engine that holds nothing. */
-export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams, size: Footprint, runtimeBytes: number): StageMemory[] {
+export interface Held {
+  /** An engine that holds nothing. */
+  readonly runtimeBytes: number
+  readonly forwardSlack: number | null
+}
+
+/** Every stage that computes. */
+export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams, size: Footprint, { runtimeBytes, forwardSlack }: Held): StageMemory[] {
+  const slack = forwardSlack ?? UNMEASURED_SLACK
   const { config } = work
   const { parameters, trainable, largestTensor, sessionBudget } = size
   const isFull = config.tuning.kind === 'full'
@@ -111,18 +117,18 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
       { what: 'trained', bytes: 4 * trainable, formula: `${millions(trainable)} ${isFull ? 'weights' : 'adapter weights'} × 4 B` },
       { what: 'moments', bytes: 8 * trainable, formula: `AdamW's two, ${millions(trainable)} × 8 B` },
       { what: 'gradients', bytes: 4 * trainable, formula: `summed over a step, ${millions(trainable)} × 4 B` },
-      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size), 'training'), sessionBudget), shapes.length)]),
+      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size), 1), sessionBudget), shapes.length)]),
     ]
   }
   const scoring = (shapes: readonly BatchShape[]): EstimatePart[] => {
     // Each shape opens the base's graph and the adapted one's.
-    const sized = sizesOf(shapes, asked.scoring, size.scoring, 'forward').flatMap((one) => (isFull ? [one] : [one, one]))
+    const sized = sizesOf(shapes, asked.scoring, size.scoring, slack).flatMap((one) => (isFull ? [one] : [one, one]))
     return [
       isFull ? { what: 'judges', bytes: weights, formula: `a second model, ${millions(parameters)} × 4 B: judges take turns` } : { what: 'adapters', bytes: 8 * trainable, formula: `two judges' adapters, ${millions(trainable)} × 4 B each` },
       ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget), sized.length)]),
     ]
   }
-  const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device)
+  const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device, slack)
   const stage = (name: Stage, parts: readonly EstimatePart[]): StageMemory => ({ stage: name, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts: [...parts] })
   const score = largestBy(plan.rounds.map((round) => distinctShapes(round.score)))
   // The reference is scored beside the graphs that the stage `score` left; all of these go when training starts.
@@ -137,7 +143,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
 }
 
 /** On the CPU decoding maps the merged weights from a file and repacks them, per shape; a GPU is fed them. */
-function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams, { parameters, head, cacheWidth, layers, sampling }: Footprint, device: Device): EstimatePart[] {
+function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams, { parameters, head, cacheWidth, layers, sampling }: Footprint, device: Device, slack: number): EstimatePart[] {
   if (batches.length === 0) return []
   const onCpu = device === 'cpu'
   const largest = batches.reduce((a, b) => (b.shape.rows * b.shape.capacity > a.shape.rows * a.shape.capacity ? b : a)).shape
@@ -152,23 +158,15 @@ function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams
       ? { what: 'merged weights', bytes: 4 * (held.prefill * parameters + held.decode * (parameters + head)), formula: `${held.prefill} prompt ${held.prefill === 1 ? 'graph maps' : 'graphs map'} ${millions(parameters)} × 4 B from a file, ${held.decode} decoding ${held.decode === 1 ? 'graph repacks' : 'graphs repack'} them and ${held.decode === 1 ? 'maps' : 'map'} the embedding` }
       : { what: 'merged weights', bytes: 4 * (parameters - head), formula: `${millions(parameters - head)} × 4 B in the layers` },
     { what: 'cache', bytes: cache + small, formula: `${largest.rows} rows × ${slots} slots × 2 × ${layers} layers × ${cacheWidth} × 4 B${small > 0 ? ', and the smaller one it grows from' : ''}` },
-    { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill, 'forward') + held.decode * sessionBytes(sized.decode, 'forward')), formula: `${held.prefill + held.decode} graphs with their arenas` },
+    { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill, slack) + held.decode * sessionBytes(sized.decode, slack)), formula: `${held.prefill + held.decode} graphs with their arenas` },
   ]
 }
 
 /** Prompt and decoding graphs that the sampler holds at once, at most. */
 function heldSessions(batches: readonly SamplingBatch[]): { prefill: number; decode: number } {
-  const held: string[] = []
-  let most = { prefill: 0, decode: 0 }
-  for (const { shape } of batches) {
-    for (const key of [`prefill ${shape.prompts} ${shape.promptLength}`, `decode ${shape.rows} ${shape.capacity}`]) {
-      const at = held.indexOf(key)
-      if (at >= 0) held.splice(at, 1)
-      if (held.length === SAMPLER_SESSIONS) held.shift()
-      held.push(key)
-    }
-    const decode = held.filter((key) => key.startsWith('decode')).length
-    if (decode > most.decode || (decode === most.decode && held.length - decode > most.prefill)) most = { prefill: held.length - decode, decode }
-  }
-  return most
+  const held = openings(batches).map((open) => {
+    const decode = open.filter((key) => key.startsWith('decode')).length
+    return { decode, prefill: open.length - decode }
+  })
+  return held.reduce((most, one) => (one.decode > most.decode || (one.decode === most.decode && one.prefill > most.prefill) ? one : most))
 }

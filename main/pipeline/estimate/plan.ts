@@ -89,3 +89,18 @@ function steps(sequences: readonly Lengths[], group: 1 | 2, hyper: Optimisation,
 export function distinctShapes<Shape extends object>(shapes: readonly Shape[]): Shape[] {
   return [...new Map(shapes.map((shape) => [JSON.stringify(shape), shape])).values()]
 }
+
+/** Prompt and decoding graphs that the sampler keeps open (main/engine/sampler.ts). */
+const SAMPLER_SESSIONS = 4
+
+/** The graphs that sampling these batches opens, one after the other, each with those that are then open: kinds as the sampler names them. */
+export function openings(batches: readonly SamplingBatch[]): string[][] {
+  const open: string[] = []
+  return batches.flatMap(({ shape: { prompts, promptLength, rows, capacity } }) => [`prefill ${prompts} ${promptLength}`, `decode ${rows} ${capacity}`]).flatMap((key) => {
+    const at = open.indexOf(key)
+    if (at >= 0) open.splice(at, 1)
+    else if (open.length === SAMPLER_SESSIONS) open.shift()
+    open.push(key)
+    return at >= 0 ? [] : [[...open]]
+  })
+}

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Probe } from './probe.ts'
+import type { Probe } from './probe/probe.ts'
 import type { Workload } from './workload.ts'
 
 const KEPT = 40
@@ -12,7 +12,7 @@ export function keyOf({ config, modelSha256, contextLength, shares, sft, questio
   const { device, threads, tuning, sampling, dpo, seed } = config
   const longest = (lengths: readonly number[]): number => Math.max(0, ...lengths)
   const shapes = [shares.map(longest), longest(sft.map(({ promptTokens, completionTokens }) => promptTokens + completionTokens)), longest(questions)]
-  return createHash('sha256').update(JSON.stringify([1, modelSha256, adapterSha256, device, threads, tuning, sampling, dpo.batchSize, seed, contextLength, shapes])).digest('hex')
+  return createHash('sha256').update(JSON.stringify([2, modelSha256, adapterSha256, device, threads, tuning, sampling, dpo.batchSize, seed, contextLength, shapes])).digest('hex')
 }
 
 export function rememberedProbe(file: string, key: string): Probe | null {

@@ -28,6 +28,8 @@ export interface Workload {
   /** Held-out questions: tokens, and their names. */
   readonly questions: readonly number[]
   readonly tasks: readonly string[]
+  /** Reading and tokenising them anew, as the stages `tune` and `evaluate` do. */
+  readonly seconds: { readonly sft: number; readonly questions: number }
 }
 
 /** More than these are not tokenised for an estimate: lengths are then those of evenly spaced texts. */
@@ -35,15 +37,16 @@ const ENCODED = { texts: 5000, characters: 1_500_000 }
 const EXAMPLES = 64
 
 /** @throws AppError 'bad-data', 'bad-model', 'bad-text' with the reader's sentence */
-export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: SandboxText): Promise<Workload> {
+export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: SandboxText, clock: () => number): Promise<Workload> {
   const { data, evaluation } = config
   const contextLength = Math.min(config.maxLength, checkModel(config.model).maxPositions)
   const limited = (limit: number | undefined) => (limit === undefined ? {} : { limit })
   const checkpoint = await hashCheckpoint(config.model)
 
+  const readSft = stopwatch(clock)
   const examples = data.sft === undefined ? [] : (await sandbox.readSft(data.sft, limited(data.sftLimit))).taken
   const sft = await spread(examples, async (some) => (await text.encodeExamples(some.map(({ prompt, response }) => ({ prompt, response })), { maxLength: contextLength }))
-    .map((one) => ('rejected' in one ? null : { promptTokens: one.completionStart, completionTokens: one.ids.length - one.completionStart })))
+    .map((one) => ('rejected' in one ? null : { promptTokens: one.completionStart, completionTokens: one.ids.length - one.completionStart })), readSft)
 
   const { taken } = await sandbox.readPrompts(data.prompts, limited(data.promptsLimit))
   const idsOf = async (prompts: readonly PromptInput[]): Promise<(readonly number[])[]> => (await text.encodePrompts(prompts)).map((one) => ('ids' in one ? one.ids : []))
@@ -53,8 +56,9 @@ export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: Sa
   const few = evenly(taken, EXAMPLES)
   const fewIds = await idsOf(few.map(({ prompt }) => prompt))
 
+  const readQuestions = stopwatch(clock)
   const items = (await Promise.all(data.evaluation.map(async (source) => (await readItems(source, sandbox)).items))).flat()
-  const questions = await spread(items, async (some) => (await idsOf(some.map((item) => toPrompt(item, evaluation.suffix)))).map((ids) => ids.length))
+  const questions = await spread(items, async (some) => (await idsOf(some.map((item) => toPrompt(item, evaluation.suffix)))).map((ids) => ids.length), readQuestions)
   return {
     config, contextLength,
     modelSha256: checkpoint.sha256,
@@ -66,6 +70,7 @@ export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: Sa
     examples: few.flatMap(({ prompt: input, answer = null, task = null }, i) => (fits(fewIds[i]!.length) ? [{ input, ids: fewIds[i]!, answer, task }] : [])),
     questions: questions.filter(fits),
     tasks: [...new Set(items.map(({ task }) => task))],
+    seconds: { sft: readSft.seconds(), questions: readQuestions.seconds() },
   }
 }
 
@@ -75,10 +80,30 @@ export function evenly<T>(all: readonly T[], most: number): T[] {
   return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!)
 }
 
-/** Measures some of them and gives every other the figure of the last measured one before it. */
-async function spread<T, Figure>(all: readonly T[], measure: (some: readonly T[]) => Promise<readonly Figure[]>): Promise<Figure[]> {
-  const some = evenly(all, ENCODED.texts)
+/** Measures some of them and gives every other the figure of the last measured one before it; `watch` counts the seconds of all. */
+async function spread<T, Figure>(all: readonly T[], measure: (some: readonly T[]) => Promise<readonly Figure[]>, watch?: Stopwatch): Promise<Figure[]> {
   const characters = JSON.stringify(evenly(all, 100)).length / Math.min(100, all.length)
-  const measured = await measure(evenly(some, Math.max(100, Math.floor(ENCODED.characters / characters))))
+  const some = evenly(evenly(all, ENCODED.texts), Math.max(100, Math.floor(ENCODED.characters / characters)))
+  watch?.lap(1)
+  const measured = await measure(some)
+  watch?.lap(all.length / Math.max(1, some.length))
   return all.map((_, i) => measured[Math.min(measured.length - 1, Math.floor((i * measured.length) / all.length))]!)
+}
+
+interface Stopwatch {
+  /** Counts what passed since the last lap, so many times. */
+  lap(times: number): void
+  seconds(): number
+}
+
+function stopwatch(clock: () => number): Stopwatch {
+  let [last, total] = [clock(), 0]
+  return {
+    lap(times) {
+      const now = clock()
+      total += times * (now - last)
+      last = now
+    },
+    seconds: () => total,
+  }
 }
