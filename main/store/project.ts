@@ -1,6 +1,6 @@
 /** A project is one folder: the database, and files that its rows name by relative paths. */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { isAbsolute, join, posix, relative, resolve, sep, win32 } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import { all, openDatabase } from './database.ts'
 import type { Database } from './database.ts'
@@ -66,15 +66,6 @@ export function pathIn({ folder }: Pick<Project, 'folder'>, path: string): strin
 export function pathForRow({ folder }: Pick<Project, 'folder'>, file: string): string {
   return relative(folder, file).split(sep).join('/')
 }
-
-/** What may lie elsewhere, as rows name it: relative within the project, so that it moves along with it, else where it is. */
-export function linkForRow(project: Pick<Project, 'folder'>, path: string): string {
-  const inside = relative(project.folder, path)
-  return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? path : pathForRow(project, path)
-}
-
-/** Where that is on this machine; an absolute path stays as it is, another system's too. @throws as `pathIn` */
-export const linkIn = (project: Pick<Project, 'folder'>, link: string): string => (posix.isAbsolute(link) || win32.isAbsolute(link) ? link : pathIn(project, link))
 
 /** Files in `adapters/` and `checkpoints/` that no committed row names: what a killed process left. Relative paths. */
 export function orphansOf(project: Project): string[] {

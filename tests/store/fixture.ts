@@ -35,7 +35,7 @@ export function temporaryDatabase(): Database {
   return db
 }
 
-export const config = RunConfig.parse({ model: 'base', data: { prompts: 'prompts.jsonl' }, sampling: {}, sft: { learningRate: 1e-4 }, dpo: { learningRate: 1e-5 } })
+export const config = RunConfig.parse({ model: '/models/base', data: { prompts: '/data/prompts.jsonl' }, sampling: {}, sft: { learningRate: 1e-4 }, dpo: { learningRate: 1e-5 } })
 
 export const ids = {
   run: runId(1),
@@ -138,7 +138,7 @@ export function insertPairedStages(db: Database): void {
 export function insertOldRound(db: Database): void {
   const id = (name: string): string => `'run1.${name}'`
   db.exec(`
-    INSERT INTO runs (id, config, seed, base_path, base_sha256) VALUES ('run1', '{}', 42, '/models/base', '${sha(0)}');
+    INSERT INTO runs (id, config, seed, base_path, base_sha256) VALUES ('run1', '${JSON.stringify(config)}', 42, '/models/base', '${sha(0)}');
     INSERT INTO models (id, run_id, name, parent_id, kind, path, sha256) VALUES (${id('M0')}, 'run1', 'M0', NULL, 'base', NULL, '${sha(0)}'), (${id('M1')}, 'run1', 'M1', ${id('M0')}, 'adapter', 'adapters/M1', '${sha(1)}');
     INSERT INTO iterations (id, run_id, parent_id, t, policy_model_id, previous_model_id, base_model_id, produced_model_id) VALUES (${id('i0')}, 'run1', NULL, 0, ${id('M0')}, NULL, ${id('M0')}, ${id('M1')});
     INSERT INTO iterations (id, run_id, parent_id, t, policy_model_id, previous_model_id, base_model_id) VALUES (${id('i1')}, 'run1', ${id('i0')}, 1, ${id('M1')}, ${id('M0')}, ${id('M0')});

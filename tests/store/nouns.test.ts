@@ -1,7 +1,8 @@
 /** Each noun goes in and comes out as it was; what must not be is refused by the database itself. */
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FirstIterationRule, FinishReason, NullReason, SkipReason, stages, StageStatus, Statistic } from '../../preload/contract/domain.ts'
-import { EvaluationScorer } from '../../preload/contract/config.ts'
+import { EvaluationScorer, type RunConfig } from '../../preload/contract/config.ts'
 import { batchCounts, batchesOf, commitBatch, nextBatch, planBatches } from '../../main/store/batches.ts'
 import { all, get, run } from '../../main/store/database.ts'
 import { evaluationItemsOf, evaluationOf, finishEvaluation, insertEvaluation, insertEvaluationItem, pairedItemsOf } from '../../main/store/evaluations.ts'
@@ -13,7 +14,7 @@ import { insertPair, insertSkip, pairsOf, skipsOf } from '../../main/store/pairs
 import { insertPrompt, promptOf, promptsOf } from '../../main/store/prompts.ts'
 import { consistenciesOf, insertConsistency, insertRankingSet, rankingSetOf, rankingsOf } from '../../main/store/rankings.ts'
 import { insertResponse, responseOf, responsesOf, responsesTo, setCorrectness } from '../../main/store/responses.ts'
-import { relocateBase, runOf } from '../../main/store/runs.ts'
+import { insertRun, relocateBase, relocateData, runOf } from '../../main/store/runs.ts'
 import { externalRewardsOf, insertExternalReward, insertScore, scoresOf } from '../../main/store/scores.ts'
 import { failStage, finishStage, insertStage, markStage, stageOf, stagesOf, startStage } from '../../main/store/stages.ts'
 import { insertVerdict, standingVerdictsOf, verdictsOf } from '../../main/store/verdicts.ts'
@@ -38,6 +39,24 @@ test('a run keeps its configuration; a moved base is linked again', () => {
   relocateBase(db, ids.run, '/elsewhere')
   expect(runOf(db, ids.run)?.basePath).toBe('/elsewhere')
   expect(runOf(db, 'run2')).toBeUndefined()
+})
+
+test('what comes with Creamery is named by itself, what is the project’s by its place there: neither is lost when its folder moves', () => {
+  const db = temporaryDatabase()
+  const [bundled, own] = [join(import.meta.dirname, '../../native-models/bundled'), dirname(db.name)]
+  const files: RunConfig = {
+    ...config, model: join(bundled, 'model'),
+    data: { sft: join(own, 'sft.jsonl'), prompts: join(bundled, 'data/prompts.jsonl'), evaluation: [{ name: 'tasks', file: '/data/tasks.jsonl' }] },
+  }
+  insertRun(db, { id: ids.run, config: files, seed: 42, basePath: files.model, baseSha256: sha(0) })
+  expect(runOf(db, ids.run)).toMatchObject({ config: files, basePath: files.model })
+  const row = get<{ basePath: string; config: string }>(db, 'SELECT base_path, config FROM runs')!
+  expect(row.basePath).toBe('bundled:model')
+  expect(JSON.parse(row.config)).toMatchObject({
+    model: 'bundled:model', data: { sft: 'sft.jsonl', prompts: 'bundled:data/prompts.jsonl', evaluation: [{ file: '/data/tasks.jsonl' }] },
+  })
+  relocateData(db, ids.run, { ...files.data, sft: '/data/sft.jsonl' })
+  expect(runOf(db, ids.run)?.config).toEqual({ ...files, data: { ...files.data, sft: '/data/sft.jsonl' } })
 })
 
 test('models other than the base have a relative path that stays inside the project', () => {
