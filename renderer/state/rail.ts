@@ -33,6 +33,12 @@ const labels: Readonly<Record<RoundStep, string>> = { sample: 'Sample', rank: 'R
 
 export const stepOfStage = (stage: Stage): RoundStep | 'tune' => roundSteps.find((step) => stagesOfStep[step].includes(stage)) ?? 'tune'
 
+/** Where the work of a stage shows. */
+export function routeOfStage(stage: Stage, t: number | null, iterationId: string | undefined): Route {
+  const step = stepOfStage(stage)
+  return step === 'tune' || t === 0 || iterationId === undefined ? { page: 'tune' } : { page: 'round', step, iterationId }
+}
+
 /** The five steps of one iteration. */
 export function roundItems(status: RunStatus, iteration: IterationView): RailItem[] {
   return roundSteps.map((step) => {

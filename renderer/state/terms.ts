@@ -53,3 +53,7 @@ export const finishTerms: Readonly<Record<FinishReason, Term>> = {
   eos: { label: 'ended by itself', hint: 'The model wrote its end-of-text token.' },
   length: { label: 'cut short', hint: 'The response reached the limit of new tokens, or the end of the context.' },
 }
+
+/** '✓ right · ended by itself · sampled 2 times': what is known of a response besides its text. */
+export const responseFacts = ({ isCorrect, finishReason }: { readonly isCorrect: boolean | null; readonly finishReason: FinishReason }, ...more: readonly (string | false)[]): string =>
+  [isCorrect !== null && (isCorrect ? '✓ right' : '✗ wrong'), finishTerms[finishReason].label, ...more].filter(Boolean).join(' · ')

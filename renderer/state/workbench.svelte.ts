@@ -86,9 +86,14 @@ export class Workbench {
     return this.job !== null || this.project?.readOnly != null
   }
 
+  /** Of the active path, then of the branches that are kept beside it. */
+  get iterations(): readonly IterationView[] {
+    return this.status ? [...this.status.iterations, ...this.status.others] : []
+  }
+
   /** Of the active path, or of a branch that is kept beside it. */
   iteration(id: string): IterationView | undefined {
-    return [...(this.status?.iterations ?? []), ...(this.status?.others ?? [])].find(({ iterationId }) => iterationId === id)
+    return this.iterations.find(({ iterationId }) => iterationId === id)
   }
 
   /** Carries the run on, through `until` or to where it has to wait. */

@@ -5,7 +5,7 @@ import type { RunSettings } from '../../../preload/contract/requests/run.ts'
 import type { DotRow } from '../../charts/DotPlot.svelte'
 import { skipTerms } from '../../state/terms.ts'
 import { counted, duration, interval, percent, share, signed, whole } from '../../state/words.ts'
-import { type Decoding, accuracyOf } from '../../steps/evaluate/figures.ts'
+import { type Decoding, accuracyOf, taskName, tasksOf } from '../../steps/evaluate/figures.ts'
 
 /** One column of the comparison. */
 export interface Side {
@@ -73,14 +73,9 @@ const accuracyWords = (model: ModelFigures | undefined, task: string, decoding: 
 const modelRows = (sides: readonly Side[], isOneRound: boolean): { name: string | null; of: (side: Side) => ModelFigures | undefined }[] =>
   isOneRound ? [{ name: null, of: ({ models }) => models[0] }] : [...new Set(sides.flatMap(({ models }) => models.map(({ model }) => model)))].map((name) => ({ name, of: ({ models }) => models.find(({ model }) => model === name) }))
 
-const taskName = (task: string): string => (task === 'all' ? 'all questions' : task)
-
-/** `all` first. */
-const tasksOf = (sides: readonly Side[]): string[] => [...new Set(sides.flatMap(({ models }) => models.flatMap(({ tasks }) => Object.keys(tasks))))].sort((a, b) => Number(b === 'all') - Number(a === 'all') || a.localeCompare(b))
-
 /** @param isOneRound the sides are branches of the same round, each with the one model it made */
 export function accuracyGroup(sides: readonly Side[], decoding: Decoding, isOneRound: boolean): RowGroup {
-  const rows = modelRows(sides, isOneRound).flatMap(({ name, of }) => tasksOf(sides).map((task) => ({
+  const rows = modelRows(sides, isOneRound).flatMap(({ name, of }) => tasksOf(sides.flatMap(({ models }) => models)).map((task) => ({
     label: name === null ? taskName(task) : `${name}, ${taskName(task)}`,
     cells: sides.map((side) => accuracyWords(of(side), task, decoding)),
   })))
@@ -116,7 +111,7 @@ export const settingsGroup = (settings: readonly Setting[]): RowGroup => ({ titl
 
 /** One row a model, of branches one a task; one shape a side. */
 export function accuracyDots(sides: readonly Side[], decoding: Decoding, isOneRound: boolean): DotRow[] {
-  return modelRows(sides, isOneRound).flatMap(({ name, of }) => (isOneRound ? tasksOf(sides) : ['all']).map((task) => ({
+  return modelRows(sides, isOneRound).flatMap(({ name, of }) => (isOneRound ? tasksOf(sides.flatMap(({ models }) => models)) : ['all']).map((task) => ({
     label: name ?? taskName(task),
     dots: sides.flatMap((side) => {
       const model = of(side)

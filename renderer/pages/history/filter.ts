@@ -1,6 +1,6 @@
 /** Which prompts of the whole run are listed, as it is kept in the address: Rank's filters, an iteration, and whether people judged. */
 import type { Params } from '../../../preload/contract/requests.ts'
-import { readListing } from '../../steps/rank/filter.ts'
+import { noFilter, readListing } from '../../steps/rank/filter.ts'
 
 export type HistoryListing = Pick<Params<'history/list'>, 'iterationId' | 'filter' | 'order'>
 
@@ -15,5 +15,4 @@ export function readHistoryListing(query: URLSearchParams, iterationIds: readonl
   }
 }
 
-/** Every filter's name in the address, and the row's that belongs to them: to take them all out. */
-export const everything: Readonly<Record<string, null>> = Object.fromEntries(['iteration', 'task', 'outcome', 'c', 'flipped', 'audited', 'search', 'by', 'desc', 'row'].map((name) => [name, null]))
+export const everything: Readonly<Record<string, null>> = { ...noFilter, iteration: null, audited: null }

@@ -23,10 +23,13 @@ export function accuracyOf({ tasks }: ModelFigures, task: string, decoding: Deco
 }
 
 /** `all` first, then the tasks by name. */
+export const tasksOf = (models: readonly ModelFigures[]): string[] => [...new Set(models.flatMap(({ tasks }) => Object.keys(tasks)))].sort((a, b) => Number(b === 'all') - Number(a === 'all') || a.localeCompare(b))
+
+export const taskName = (task: string): string => (task === 'all' ? 'all questions' : task)
+
 export function accuracyRows(models: readonly ModelFigures[], decoding: Decoding): DotRow[] {
-  const tasks = [...new Set(models.flatMap((one) => Object.keys(one.tasks)))].sort((a, b) => Number(b === 'all') - Number(a === 'all') || a.localeCompare(b))
-  return tasks.map((task) => ({
-    label: task === 'all' ? 'all questions' : task,
+  return tasksOf(models).map((task) => ({
+    label: taskName(task),
     dots: models.flatMap((model) => {
       const found = accuracyOf(model, task, decoding)
       return found ? [{ series: model.model, value: found.accuracy, low: found.low, high: found.high }] : []

@@ -7,9 +7,12 @@ export interface Listing {
   readonly order: PromptOrder
 }
 
-export const orders = { position: 'Place in the file', consistency: 'Consistency C', margin: 'Margin', lengthRatio: 'Length ratio' } as const satisfies Record<PromptOrder['by'], string>
+export const orders = { position: 'File order', consistency: 'Consistency C', margin: 'Margin', lengthRatio: 'Length ratio' } as const satisfies Record<PromptOrder['by'], string>
 export const ranges = { low: 'below .5', middle: '.5 to .75', high: '.75 and more' } as const
 const bounds: Readonly<Record<keyof typeof ranges, Pick<PromptFilter, 'minConsistency' | 'maxConsistency'>>> = { low: { maxConsistency: 0.4999 }, middle: { minConsistency: 0.5, maxConsistency: 0.7499 }, high: { minConsistency: 0.75 } }
+
+/** Every filter's name in the address: to take them all out. */
+export const noFilter: Readonly<Record<string, null>> = { task: null, outcome: null, c: null, flipped: null, search: null, by: null, desc: null, row: null }
 
 const isIn = <T extends string>(terms: Readonly<Record<T, unknown>>, value: string | null): value is T => value !== null && Object.hasOwn(terms, value)
 
