@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [--json] [--verbose] [--only train|score|sample] [--shape smollm2-135m|tiny]`
+ * `npm run bench -- [--json] [--verbose] [--only train|score|sample] [--shape smollm2-135m|tiny|large-vocabulary]`
  * How near to plain matrix products the engine comes, as the main process sees it. Nothing else should run meanwhile.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,6 +12,7 @@ import { type BenchModel, type ShapeName, shapes, writeRandomModel } from './mod
 
 const sizesOf: Readonly<Record<ShapeName, Sizes>> = {
   'smollm2-135m': { gemm: { edge: 1024, repeats: 160 }, rounds: 12, length: 256, completion: 128, scored: 8, sampled: { rounds: 4, prompts: 8, responses: 4, prompt: 64, context: 256 } },
+  'large-vocabulary': { gemm: { edge: 1024, repeats: 40 }, rounds: 4, length: 64, completion: 32, scored: 4, sampled: { rounds: 2, prompts: 2, responses: 2, prompt: 16, context: 48 } },
   tiny: { gemm: { edge: 128, repeats: 8 }, rounds: 2, length: 32, completion: 16, scored: 4, sampled: { rounds: 1, prompts: 2, responses: 2, prompt: 16, context: 32 } },
 }
 

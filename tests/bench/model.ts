@@ -10,11 +10,12 @@ import { type Tuning, loraTargets } from '../../preload/contract/domain.ts'
 
 export const tuning = { kind: 'lora', r: 16, alpha: 32, targets: [...loraTargets] } satisfies Tuning
 
-export type ShapeName = 'smollm2-135m' | 'tiny'
+export type ShapeName = 'smollm2-135m' | 'tiny' | 'large-vocabulary'
 const llama = { architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_act: 'silu', tie_word_embeddings: true, torch_dtype: 'bfloat16', rms_norm_eps: 1e-5, rope_theta: 100_000 }
 export const shapes: Readonly<Record<ShapeName, JsonObject>> = {
   'smollm2-135m': { ...llama, vocab_size: 49_152, hidden_size: 576, num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3, intermediate_size: 1536, max_position_embeddings: 8192 },
   tiny: { ...llama, vocab_size: 512, hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 128, max_position_embeddings: 512 },
+  'large-vocabulary': { ...llama, vocab_size: 160_000, hidden_size: 1024, num_hidden_layers: 2, num_attention_heads: 8, num_key_value_heads: 2, intermediate_size: 1024, max_position_embeddings: 512 },
 }
 
 export interface BenchModel {
