@@ -3,9 +3,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { rowNames } from '../../preload/contract/columns.ts'
 import { type ColumnRoles, ColumnRole, DataUse } from '../../preload/contract/requests/place.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import type { Sandbox } from '../sandbox/host.ts'
+import type { Sandbox, Watch } from '../sandbox/host.ts'
 import { oneOf, integer } from './options.ts'
-import { type AddCommand, type Shell, withSandbox } from './shell.ts'
+import { type AddCommand, type Shell, withBar, withSandbox } from './shell.ts'
 import { formatTable } from './table.ts'
 
 interface Shared {
@@ -23,9 +23,10 @@ export const addData: AddCommand = (program, act) => {
   add('preview', 'Shows which layout a file has, its first rows, and which rows cannot be used, with the reason.')
     .option('--rows <n>', 'how many rows to show', integer('--rows', { min: 1, max: 50 }), 5)
     .option('--rejects <file>', 'write all rows that cannot be used into a CSV file')
-    .action(act<Shared & { rows: number; rejects?: string }>(async ({ as, column, rows, rejects }, { terminal }, [file]) => {
+    .action(act<Shared & { rows: number; rejects?: string }>(async ({ as, column, rows, rejects }, shell, [file]) => {
+      const { terminal } = shell
       await withSandbox(async (sandbox) => {
-        const preview = await sandbox.previewData(as, file!, { rows, roles: column })
+        const preview = await showing(shell, file!, (watch) => sandbox.previewData(as, file!, { rows, roles: column }, watch))
         if (terminal.isRead) terminal.print(describe(as, preview))
         else terminal.object(preview)
         if (rejects !== undefined) await writeRejects(sandbox, { as, ...(column && { column }) }, file!, rejects)
@@ -35,14 +36,20 @@ export const addData: AddCommand = (program, act) => {
   add('import', 'Writes the usable rows as JSON Lines of Creamery\'s own layout; of preference pairs the rewards that the method "oracle" reads.')
     .requiredOption('--out <file>', 'the file to write; it must not be there yet')
     .option('--without <file>', 'leave out what this file of held-out questions asks')
-    .action(act<Shared & { out: string; without?: string }>(async ({ as, column, out, without }, { terminal }: Shell, [file]) => {
+    .action(act<Shared & { out: string; without?: string }>(async ({ as, column, out, without }, shell, [file]) => {
+      const { terminal } = shell
       await refuseExisting(out)
-      const written = await withSandbox((sandbox) => sandbox.writeData(as, file!, out, { roles: column, without: without === undefined ? [] : [{ path: without, use: 'tasks' }] }))
+      const options = { roles: column, without: without === undefined ? [] : [{ path: without, use: 'tasks' as const }] }
+      const written = await withSandbox((sandbox) => showing(shell, file!, (watch) => sandbox.writeData(as, file!, out, options, watch)))
       const { usable, rejected, leftOut } = written
       if (terminal.isRead) terminal.print(`${out}: ${usable} ${rowNames[as]}; ${rejected} rows could not be used${without === undefined ? '' : `, ${leftOut} were left out`}.`)
       else terminal.object({ out, ...written })
     }))
 }
+
+/** A bar of the file's bytes while it is read; Ctrl-C ends it and leaves nothing. */
+const showing = <T>({ terminal, signal }: Shell, file: string, read: (watch: Watch) => Promise<T>): Promise<T> =>
+  withBar(terminal, `reading ${file}`, 'bytes', (progress) => read({ signal, onReach: ({ bytes, total }) => total > 0 && progress(bytes, total) }))
 
 /** `prompt=question`, gathered over all its uses. @throws AppError 'bad-arguments' */
 function addColumn(text: string, before: ColumnRoles = {}): ColumnRoles {

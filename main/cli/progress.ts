@@ -76,10 +76,12 @@ export function measureProgress(work: Work, before: number, seconds: number): Pr
   return { ...work, rate, etaSeconds: rate === null ? null : (work.total - work.done) / rate }
 }
 
-/** "score 12/40 rows, 3.2 rows/s, 9 s left" */
+/** "score 12/40 rows, 3.2 rows/s, 9 s left"; bytes as "12.0/40.5 MB" */
 export function describeProgress({ label, done, total, unit, rate, etaSeconds }: ProgressState): string {
-  const pace = rate === null || etaSeconds === null ? '' : `, ${shortNumber(rate)} ${unit}/s, ${describeSeconds(etaSeconds)} left`
-  return `${label} ${done}/${total} ${unit}${pace}`
+  const [scale, name] = unit === 'bytes' ? [1e6, 'MB'] : [1, unit]
+  const amount = (units: number): string => (scale === 1 ? String(units) : (units / scale).toFixed(1))
+  const pace = rate === null || etaSeconds === null ? '' : `, ${shortNumber(rate / scale)} ${name}/s, ${describeSeconds(etaSeconds)} left`
+  return `${label} ${amount(done)}/${amount(total)} ${name}${pace}`
 }
 
 /** "9 s", "3 min 20 s", "2 h 5 min" */

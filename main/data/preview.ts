@@ -3,6 +3,7 @@ import type { PromptInput } from '../../preload/contract/domain.ts'
 import type { ColumnRoles, DataPreview, DataUse } from '../../preload/contract/requests/place.ts'
 import { Fingerprints, promptText } from './fingerprints.ts'
 import type { PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
+import type { Reach } from './reach.ts'
 import { type Rejection, noneTaken, openDataset, takeRows } from './read.ts'
 
 export type Preview = Omit<DataPreview, 'name'>
@@ -11,8 +12,8 @@ export type PreviewRow = Preview['rows'][number]
 const mostListed = 20
 
 /** @throws AppError('bad-data') when the file cannot be read as a whole */
-export async function previewDataset(use: DataUse, path: string, { rows: wanted, roles }: { rows: number; roles?: ColumnRoles | undefined }): Promise<Preview> {
-  const { format, layout, columns, fault, rows } = await openDataset(use, path, roles)
+export async function previewDataset(use: DataUse, path: string, { rows: wanted, roles }: { rows: number; roles?: ColumnRoles | undefined }, reach?: Reach): Promise<Preview> {
+  const { format, layout, columns, fault, rows } = await openDataset(use, path, roles, reach)
   const preview: Preview = { format, layout: layout?.name ?? null, problem: null, columns, roles: layout?.roles ?? {}, rows: [], usable: 0, rejects: [], rejected: 0, repeated: 0, repeats: [] }
   if (layout === null) {
     await rows.return(undefined)

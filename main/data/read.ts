@@ -7,6 +7,7 @@ import { Fingerprints } from './fingerprints.ts'
 import type { Layout, PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
 import { RowRefusal } from './layout.ts'
 import { questionText } from './layouts/prompts.ts'
+import type { Reach } from './reach.ts'
 import type { Row } from './row.ts'
 import { type Format, openRows } from './rows.ts'
 
@@ -50,8 +51,8 @@ export interface OpenDataset<Use extends DataUse> extends Detected<Drafts[Use]> 
 }
 
 /** @throws AppError('bad-data') when the file cannot be read or holds no row at all */
-export async function openDataset<Use extends DataUse>(use: Use, path: string, roles?: ColumnRoles): Promise<OpenDataset<Use>> {
-  const { format, rows } = await openRows(path)
+export async function openDataset<Use extends DataUse>(use: Use, path: string, roles?: ColumnRoles, reach?: Reach): Promise<OpenDataset<Use>> {
+  const { format, rows } = await openRows(path, reach)
   const head: Row[] = []
   while (head.length < detectionRows) {
     const next = await rows.next()
@@ -62,7 +63,7 @@ export async function openDataset<Use extends DataUse>(use: Use, path: string, r
     if (head.length === 0) throw new AppError('bad-data', `${path} is empty: it holds no rows. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
     const values = head.flatMap((row) => ('value' in row ? [row.value] : []))
     if (values.length === 0) throw new AppError('bad-data', `${path} is not ${format}: row ${head[0]!.number} ${'fault' in head[0]! ? head[0].fault : ''}. Choose a file with one JSON row per line, a JSON array of rows, CSV or Parquet.`)
-    return { ...detectLayout(use, values, roles), format, rows: chain(head, rows) }
+    return { ...detectLayout(use, values, roles), format, rows: chain(head, rows, reach) }
   } catch (error) {
     await rows.return(undefined)
     throw error
@@ -73,8 +74,8 @@ export async function openDataset<Use extends DataUse>(use: Use, path: string, r
  * The rows of a file, one at a time; the layout comes first.
  * @throws AppError('bad-data') when the file cannot be read, is empty, has no known layout, or (at its end) gave not one row
  */
-export async function* streamDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}): AsyncGenerator<ReadStep<Datasets[K]>> {
-  const { layout, fault, rows } = await openDataset(kind, path, options.roles)
+export async function* streamDataset<K extends DatasetKind>(kind: K, path: string, options: ReadOptions = {}, reach?: Reach): AsyncGenerator<ReadStep<Datasets[K]>> {
+  const { layout, fault, rows } = await openDataset(kind, path, options.roles, reach)
   if (layout === null) {
     await rows.return(undefined)
     throw new AppError('bad-data', `${path} ${fault}`)
@@ -151,10 +152,14 @@ function readRow<Draft>(layout: Layout<Draft>, row: Row): Draft[] | string {
   }
 }
 
-async function* chain(head: Row[], rest: AsyncGenerator<Row>): AsyncGenerator<Row> {
+async function* chain(head: Row[], rest: AsyncGenerator<Row>, reach: Reach | undefined): AsyncGenerator<Row> {
   try {
-    yield* head
-    yield* rest
+    for (const rows of [head, rest]) {
+      for await (const row of rows) {
+        if (reach) reach.rows++
+        yield row
+      }
+    }
   } finally {
     await rest.return(undefined)
   }

@@ -1,4 +1,5 @@
 /** Rows of a file, whatever it is written in: JSON, JSON Lines, CSV, Parquet or lines of text, gzipped or not. Streamed; a bad row is one fault, not the end. */
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { csvRows, delimiterOf, headerCells } from './formats/csv.ts'
 import { jsonMode, jsonRows } from './formats/json.ts'
@@ -7,6 +8,7 @@ import { isParquet, parquetRows } from './formats/parquet.ts'
 import { labelsBeside, withLabels } from './labels.ts'
 import { isKnownColumn } from './layouts/by-columns.ts'
 import type { Row } from './row.ts'
+import type { Reach } from './reach.ts'
 import { magicOf, openSource, type Source } from './source.ts'
 
 export type Format = 'JSON' | 'JSON Lines' | 'CSV' | 'Parquet' | 'text'
@@ -17,15 +19,16 @@ export interface Rows {
 }
 
 /** @throws AppError('bad-data') when the file as a whole cannot be read, now or while its rows are walked */
-export async function openRows(path: string): Promise<Rows> {
-  const { format, rows } = await openPlain(path)
+export async function openRows(path: string, reach?: Reach): Promise<Rows> {
+  const { format, rows } = await openPlain(path, reach)
+  if (reach) reach.total = statSync(path).size
   const labels = labelsBeside(path)
   return { format, rows: labels === null ? rows : withLabels(rows, labels) }
 }
 
-async function openPlain(path: string): Promise<Rows> {
-  if (isParquet(magicOf(path))) return { format: 'Parquet', rows: parquetRows(path) }
-  const source = await openSource(path)
+async function openPlain(path: string, reach?: Reach): Promise<Rows> {
+  if (isParquet(magicOf(path))) return { format: 'Parquet', rows: parquetRows(path, undefined, reach) }
+  const source = await openSource(path, reach)
   if (isParquet(source.head)) return { format: 'Parquet', rows: parquetRows(path, source) }
   switch (formatOf(source)) {
     case 'csv': return { format: 'CSV', rows: csvRows(source) }

@@ -1,7 +1,8 @@
 /** A file's bytes, unpacked where it is gzipped, with its first part looked at before anything else. */
-import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
+import { type ReadStream, closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { createGunzip } from 'node:zlib'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { Reach } from './reach.ts'
 
 export interface Source {
   readonly path: string
@@ -20,10 +21,11 @@ const bombRatio = 200
 const bombSize = 8 * 2 ** 20
 
 /** @throws AppError('bad-data') when the file cannot be read */
-export async function openSource(path: string): Promise<Source> {
+export async function openSource(path: string, reach?: Reach): Promise<Source> {
   try {
     const isGzipped = magicOf(path).subarray(0, 2).equals(Buffer.from([0x1f, 0x8b]))
-    const bytes = guardErrors(isGzipped ? unpack(path) : (createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>), path)
+    const stored = createReadStream(path, isGzipped ? {} : { highWaterMark: 2 ** 20 })
+    const bytes = guardErrors(isGzipped ? unpack(path, stored) : (stored as AsyncIterable<Buffer>), path, () => reach && (reach.bytes = stored.bytesRead))
     const first: Buffer[] = []
     let size = 0
     let isWhole = false
@@ -59,8 +61,7 @@ export function magicOf(path: string): Buffer {
   }
 }
 
-async function* unpack(path: string): AsyncGenerator<Buffer> {
-  const packed = createReadStream(path)
+async function* unpack(path: string, packed: ReadStream): AsyncGenerator<Buffer> {
   const unpacked = createGunzip({ chunkSize: 2 ** 18 })
   packed.on('error', (error) => unpacked.destroy(error)).pipe(unpacked)
   let size = 0
@@ -78,9 +79,12 @@ async function* unpack(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-async function* guardErrors(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<Buffer> {
+async function* guardErrors(chunks: AsyncIterable<Buffer>, path: string, came: () => void): AsyncGenerator<Buffer> {
   try {
-    yield* chunks
+    for await (const chunk of chunks) {
+      came()
+      yield chunk
+    }
   } catch (cause) {
     throw unreadable(path, cause)
   }

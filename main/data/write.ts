@@ -4,6 +4,7 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { ColumnRoles, DataUse } from '../../preload/contract/requests/place.ts'
 import { Fingerprints, promptText } from './fingerprints.ts'
 import type { PreferencePair, PromptRow, SftExample, TaskItem } from './layout.ts'
+import type { Reach } from './reach.ts'
 import { type DatasetKind, type Datasets, streamDataset } from './read.ts'
 
 export interface Written {
@@ -25,7 +26,7 @@ const block = 2 ** 20
  * Writes `<target>.partial` and renames it: a target is whole. Pairs become what the Oracle reads: two rewards each.
  * @throws AppError('bad-data') for a file that cannot be used, and where nothing is left; 'disk-full'
  */
-export async function writeDataset(use: DataUse, path: string, target: string, { roles, without = [] }: WriteOptions = {}): Promise<Written> {
+export async function writeDataset(use: DataUse, path: string, target: string, { roles, without = [] }: WriteOptions = {}, reach?: Reach): Promise<Written> {
   const barred = new Fingerprints()
   for (const other of without) {
     for await (const step of streamDataset(other.use, other.path)) if ('taken' in step) for (const text of askedTexts(step.taken)) barred.add(text, step.row)
@@ -33,7 +34,7 @@ export async function writeDataset(use: DataUse, path: string, target: string, {
   const partial = `${target}.partial`
   const file = await open(partial, 'wx').catch((cause: unknown) => { throw unwritable(partial, cause) })
   try {
-    const written = await writeRows(file, use, path, roles, barred)
+    const written = await writeRows(file, use, path, roles, barred, reach)
     await file.sync()
     await file.close()
     await rename(partial, target)
@@ -45,7 +46,7 @@ export async function writeDataset(use: DataUse, path: string, target: string, {
   }
 }
 
-async function writeRows(file: FileHandle, use: DataUse, path: string, roles: ColumnRoles | undefined, barred: Fingerprints): Promise<Written> {
+async function writeRows(file: FileHandle, use: DataUse, path: string, roles: ColumnRoles | undefined, barred: Fingerprints, reach: Reach | undefined): Promise<Written> {
   const written: Written = { usable: 0, rejected: 0, leftOut: 0, bytes: 0 }
   let pending = ''
   const flush = async (): Promise<void> => {
@@ -54,7 +55,7 @@ async function writeRows(file: FileHandle, use: DataUse, path: string, roles: Co
     for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten
     written.bytes += bytes.length
   }
-  for await (const step of streamDataset(use, path, roles === undefined ? {} : { roles })) {
+  for await (const step of streamDataset(use, path, roles === undefined ? {} : { roles }, reach)) {
     if ('layout' in step) continue
     if ('rejected' in step) written.rejected++
     else if (askedTexts(step.taken).some((text) => barred.rowOf(text) !== undefined)) written.leftOut++

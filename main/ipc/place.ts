@@ -6,6 +6,7 @@ import { loadConfig } from '../pipeline/config.ts'
 import { inspectModel } from '../pipeline/open-model.ts'
 import { seeRow } from '../pipeline/see.ts'
 import { splitPrompts } from '../pipeline/split.ts'
+import { reachOf, reading, stopReading } from './data-readings.ts'
 import type { HandlersOf } from './handler.ts'
 import { importing, stopImport, takeIn } from './model-imports.ts'
 import { textOf } from './texts.ts'
@@ -29,22 +30,30 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
     stopImport(workbench)
     return {}
   },
-  'data/preview': async ({ places, sandbox }, { file, kind, rows, roles }) => {
+  'data/reading': reachOf,
+  'data/stop': (workbench, subject) => {
+    stopReading(workbench, subject)
+    return {}
+  },
+  'data/preview': async (workbench, { file, kind, rows, roles }) => {
+    const { places, sandbox } = workbench
     const path = places.pathOf(file)
-    return { name: basename(path), ...(await sandbox.previewData(kind, path, { rows, roles })) }
+    return { name: basename(path), ...(await reading(workbench, { file, kind }, (watch) => sandbox.previewData(kind, path, { rows, roles }, watch))) }
   },
   'data/rejects': async ({ places, sandbox }, { file, kind, ...page }) => {
     const { rejects, more } = await sandbox.listRejects(kind, places.pathOf(file), page)
     return { rejects: rejects.map(({ row: line, reason }) => ({ line, reason })), more }
   },
-  'data/import': async ({ places, sandbox, options: { stateFolder } }, { file, kind, roles, without }) => {
+  'data/import': async (workbench, { file, kind, roles, without }) => {
+    const { places, sandbox, options: { stateFolder } } = workbench
     const path = places.pathOf(file)
     // A folder of its own, as uploads have: runs read the file long after, and its name stays free.
     const folder = join(stateFolder, 'imports', randomBytes(8).toString('hex'))
     const name = `${basename(path).replace(/\.[^.]+(\.gz)?$/, '')}.${kind}.jsonl`
     mkdirSync(folder, { recursive: true })
     try {
-      const written = await sandbox.writeData(kind, path, join(folder, name), { roles, without: without.map((other) => ({ path: places.pathOf(other.file), use: other.kind })) })
+      const options = { roles, without: without.map((other) => ({ path: places.pathOf(other.file), use: other.kind })) }
+      const written = await reading(workbench, { file, kind }, (watch) => sandbox.writeData(kind, path, join(folder, name), options, watch))
       return { file: places.give(join(folder, name)), name, ...written }
     } catch (error) {
       rmSync(folder, { recursive: true, force: true })

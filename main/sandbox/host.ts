@@ -6,9 +6,9 @@ import { AppError } from '../../preload/contract/errors.ts'
 import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
 import { startSandboxChild } from './child.ts'
 import { chunksOf } from './chunks.ts'
-import type { CallName, Calls, CheckpointCard, DatasetKind, Datasets, ExampleText, ExampleTokens, Preview, ReadOptions, Reading, Rejected, Rejection, RunFiles, SeenText, StreamState, TextInfo, WriteOptions, Written } from './protocol.ts'
+import type { CallName, Calls, CheckpointCard, DatasetKind, Datasets, ExampleText, ExampleTokens, Preview, ReadOptions, Reach, Reading, Rejected, Rejection, RunFiles, SeenText, StreamState, TextInfo, WriteOptions, Written } from './protocol.ts'
 import type { Limits, Line } from './supervisor.ts'
-import { supervise } from './supervisor.ts'
+import { stoppedError, supervise } from './supervisor.ts'
 
 export type { Choice, ExampleText, ExampleTokens, PromptRow, ReadOptions, Reading, Rejected, Rejection, SeenText, SftExample, TaskItem, TextInfo, Written } from './protocol.ts'
 
@@ -23,15 +23,23 @@ export interface Sandbox {
   readTasks(path: string, options?: ReadOptions): Promise<Reading<Datasets['tasks']>>
   readPreferences(path: string, options?: ReadOptions): Promise<Reading<Datasets['preferences']>>
   /** Looks at a whole file without keeping its rows. */
-  previewData(use: DataUse, path: string, options: { rows: number; roles?: ColumnRoles | undefined }): Promise<Preview>
+  previewData(use: DataUse, path: string, options: { rows: number; roles?: ColumnRoles | undefined }, watch?: Watch): Promise<Preview>
   /** A page of the rows that cannot be used. */
   listRejects(use: DataUse, path: string, options: { from: number; limit: number; roles?: ColumnRoles | undefined }): Promise<{ rejects: Rejection[]; more: boolean }>
   /** Usable rows as JSON Lines into `target`, which is whole or not there. */
-  writeData(use: DataUse, path: string, target: string, options?: WriteOptions): Promise<Written>
+  writeData(use: DataUse, path: string, target: string, options?: WriteOptions, watch?: Watch): Promise<Written>
   findOverlap(files: RunFiles): Promise<DataOverlap>
   /** The child's process id while there is one. */
   pid(): number | undefined
   close(): Promise<void>
+}
+
+/** For long looks at files. */
+export interface Watch {
+  /** Twice a second. */
+  readonly onReach?: (reach: Reach) => void
+  /** Aborted, the call rejects with AppError('cancelled'), and nothing of it is left. */
+  readonly signal?: AbortSignal
 }
 
 /** One opened text model. Every call rejects with AppError('sandbox-died') when the child hung or died; the next call starts a fresh one. */
@@ -134,8 +142,17 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
   }
 
   /** A look at files that sends nothing but its result. */
-  const look = <C extends 'inspectModel' | 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string): Promise<Calls[C]['result']> =>
-    supervisor.turn((line) => line.ask(call, args, { doing }))
+  function look<C extends 'inspectModel' | 'previewData' | 'listRejects' | 'writeData' | 'findOverlap'>(call: C, args: Calls[C]['args'], doing: string, { signal, onReach }: Watch = {}): Promise<Calls[C]['result']> {
+    const waiting = Promise.withResolvers<never>()
+    const leave = (): void => waiting.reject(stoppedError(doing)) // its turn need not come first
+    signal?.addEventListener('abort', leave)
+    const turn = supervisor.turn((line) => {
+      signal?.removeEventListener('abort', leave)
+      if (signal?.aborted) throw stoppedError(doing)
+      return line.ask(call, args, { doing, signal, onReach })
+    })
+    return Promise.race([turn, waiting.promise])
+  }
 
   const absolute = (path: string | null): string | null => (path === null ? null : resolve(path))
 
@@ -146,14 +163,14 @@ export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
     readPrompts: (path, options) => read('prompts', path, options),
     readTasks: (path, options) => read('tasks', path, options),
     readPreferences: (path, options) => read('preferences', path, options),
-    previewData: (use, path, options) => look('previewData', { use, path: resolve(path), ...options }, `looking at ${path}`),
+    previewData: (use, path, options, watch) => look('previewData', { use, path: resolve(path), ...options }, `looking at ${path}`, watch),
     listRejects: (use, path, options) => look('listRejects', { use, path: resolve(path), ...options }, `reading ${path}`),
-    async writeData(use, path, target, options = {}) {
+    async writeData(use, path, target, options = {}, watch) {
       try {
-        return await look('writeData', { use, path: resolve(path), target: resolve(target), options }, `importing ${path}`)
+        return await look('writeData', { use, path: resolve(path), target: resolve(target), options }, `importing ${path}`, watch)
       } catch (error) {
         // The child takes its own leavings away; a killed child cannot.
-        if (error instanceof AppError && error.code === 'sandbox-died') await rm(`${resolve(target)}.partial`, { force: true })
+        if (error instanceof AppError && (error.code === 'sandbox-died' || error.code === 'cancelled')) await rm(`${resolve(target)}.partial`, { force: true })
         throw error
       }
     },

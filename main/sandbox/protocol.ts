@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../preload/contract/errors.ts'
 import type { ColumnRoles, DataOverlap, DataUse } from '../../preload/contract/requests/place.ts'
 import type { RunFiles } from '../data/overlap.ts'
 import type { Preview } from '../data/preview.ts'
+import type { Reach } from '../data/reach.ts'
 import type { DatasetKind, Datasets, ReadOptions, Rejection } from '../data/read.ts'
 import type { WriteOptions, Written } from '../data/write.ts'
 import type { EncodedExample } from '../text/example.ts'
@@ -14,6 +15,7 @@ import type { StreamState } from '../text/stream.ts'
 export type { Choice, DatasetKind, Datasets, PromptRow, ReadOptions, Reading, Rejection, SftExample, TaskItem } from '../data/read.ts'
 export type { RunFiles } from '../data/overlap.ts'
 export type { Preview } from '../data/preview.ts'
+export type { Reach } from '../data/reach.ts'
 export type { WriteOptions, Written } from '../data/write.ts'
 export type { CheckpointCard } from '../../native-models/weights/inspect.ts'
 export type { TextInfo } from '../text/model.ts'
@@ -75,10 +77,10 @@ export interface RowsRead {
 
 export type Request = { [C in CallName]: { id: number; call: C; args: Calls[C]['args'] } }[CallName]
 
-/** `alive` and `rows` reset the host's watchdog. */
+/** `reach` tells how far a file is read. `alive` and `rows` reset the host's watchdog. */
 export type Reply =
   | { ready: true }
-  | { id: number; alive: true }
+  | { id: number; alive: true; reach?: Reach }
   | { id: number; rows: RowsRead }
   | { id: number; result: unknown }
   | { id: number; error: { code: ErrorCode; sentence: string } }

@@ -1,7 +1,7 @@
 /** Keeps one child, gives it one request at a time, and kills it when a request shows no sign of life. */
 import { AppError } from '../../preload/contract/errors.ts'
 import type { Child } from '../children/start.ts'
-import type { CallName, Calls, Reply, Request, RowsRead } from './protocol.ts'
+import type { CallName, Calls, Reach, Reply, Request, RowsRead } from './protocol.ts'
 
 export interface Limits {
   /** Longest silence of a request, in milliseconds. */
@@ -14,6 +14,9 @@ export interface CallOptions {
   /** What it does, to go on "… while it was": "tokenising prompts 1–64 of 900". */
   doing: string
   onRows?: (rows: RowsRead) => void
+  onReach?: ((reach: Reach) => void) | undefined
+  /** Aborted, the call ends at once and the child with it: it may be deep in a file. */
+  signal?: AbortSignal | undefined
 }
 
 /** A live child during one turn. */
@@ -97,13 +100,19 @@ function asker(process: Child, errors: () => string, closed: () => boolean, limi
     const answer = exchange(process, errors, closed, { doing: options.doing, limit }, (reply): reply is Answer => {
       if (!('id' in reply) || reply.id !== request.id) return false
       if ('rows' in reply) options.onRows?.(reply.rows)
+      if ('reach' in reply && reply.reach) options.onReach?.(reply.reach)
       return 'result' in reply || 'error' in reply
     })
     process.send(request, () => undefined) // a failed send shows as the child's exit
-    return answer.then((reply) => {
-      if ('error' in reply) throw new AppError(reply.error.code, reply.error.sentence)
-      return reply.result as Calls[typeof call]['result']
-    })
+    const end = (): void => void process.kill('SIGKILL')
+    options.signal?.addEventListener('abort', end, { once: true })
+    return answer.then(
+      (reply) => {
+        if ('error' in reply) throw new AppError(reply.error.code, reply.error.sentence)
+        return reply.result as Calls[typeof call]['result']
+      },
+      (error: unknown) => { throw options.signal?.aborted ? stoppedError(options.doing) : error },
+    ).finally(() => options.signal?.removeEventListener('abort', end))
   }
 }
 
@@ -137,6 +146,8 @@ function exchange<Last extends Reply>(
 }
 
 const closedError = (): AppError => new AppError('cancelled', 'The sandbox was closed before this call was answered.')
+
+export const stoppedError = (doing: string): AppError => new AppError('cancelled', `It was stopped while it was ${doing}; nothing of it is left.`)
 
 function death(doing: string, late: boolean, limit: number, code: number | null, errors: string): AppError {
   const cause = errors === '' ? undefined : new Error(errors)

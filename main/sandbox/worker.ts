@@ -11,12 +11,12 @@ import type { TextModel } from '../text/model.ts'
 import { openText } from '../text/model.ts'
 import { piecesOf } from '../text/pieces.ts'
 import { advanceStream, finishStream } from '../text/stream.ts'
-import type { CallName, Calls, Rejected, Reply, Request, RowsRead } from './protocol.ts'
+import type { CallName, Calls, Reach, Rejected, Reply, Request, RowsRead } from './protocol.ts'
 import { textFault } from './text-fault.ts'
 
 /** Rows per message to the host. */
 const rowBatch = 500
-const heartbeat = 1000
+const heartbeat = 500
 /** The heap's limit (child.ts) and what else a process has; below 1 GB by what is taken between two looks. */
 const residentMegabytes = 900
 /** Characters of all the rows that one reading may send: main keeps them. */
@@ -62,9 +62,9 @@ const handlers: { [C in CallName]: (args: Calls[C]['args'], id: number) => Calls
   finishStream: ({ model, state }) => finishStream(shown(model), state),
   inspectModel: ({ folder, adapter }) => inspectCheckpoint(folder, adapter),
   readDataset: ({ kind, path, options }, id) => beating(id, () => sendRows(id, path, streamDataset(kind, path, options))),
-  previewData: ({ use, path, ...options }, id) => beating(id, () => previewDataset(use, path, options)),
+  previewData: ({ use, path, ...options }, id) => beating(id, (reach) => previewDataset(use, path, options, reach)),
   listRejects: ({ use, path, ...options }, id) => beating(id, () => listRejects(use, path, options)),
-  writeData: ({ use, path, target, options }, id) => beating(id, () => writeDataset(use, path, target, options)),
+  writeData: ({ use, path, target, options }, id) => beating(id, (reach) => writeDataset(use, path, target, options, reach)),
   findOverlap: (files, id) => beating(id, () => findOverlap(files)),
 }
 
@@ -79,10 +79,11 @@ function orRejected<T>(work: () => T): T | Rejected {
 }
 
 /** Waiting for a slow disk, or a file of a gigabyte, is no hang: the timer beats as long as this event loop turns. */
-async function beating<T>(id: number, work: () => Promise<T>): Promise<T> {
-  const beat = setInterval(() => void send({ id, alive: true }), heartbeat)
+async function beating<T>(id: number, work: (reach: Reach) => Promise<T>): Promise<T> {
+  const reach: Reach = { bytes: 0, total: 0, rows: 0 }
+  const beat = setInterval(() => void send({ id, alive: true, reach }), heartbeat)
   try {
-    return await work()
+    return await work(reach)
   } finally {
     clearInterval(beat)
   }

@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { creamery, expectRefusal, fileWith, jsonLines, temporaryFolder } from './run-cli.ts'
+import { writeLarge } from '../large.ts'
+import { creamery, expectRefusal, fileWith, jsonLines, startCli, temporaryFolder } from './run-cli.ts'
 
 const csv = 'question,reply\nWhy?,So.\n,"a, b"\nWho?,Me.\n'
 
@@ -26,6 +28,18 @@ describe('data', () => {
     expect([code, readFileSync(out, 'utf8').trim().split('\n').length]).toEqual([0, 1])
     expect(stdout).toContain('"leftOut":1')
   })
+
+  test('import tells how far it is, and leaves nothing when it is stopped', async () => {
+    const folder = temporaryFolder()
+    const [path, out] = [join(folder, 'long.jsonl'), join(folder, 'out.jsonl')]
+    writeLarge(path)
+    const { child, outcome } = startCli(['data', 'import', path, '--as', 'sft', '--out', out, '--json'])
+    const [said] = (await once(child.stderr!, 'data')) as [string]
+    expect(JSON.parse(said.split('\n')[0]!)).toEqual({ progress: expect.objectContaining({ total: statSync(path).size, unit: 'bytes' }) })
+    child.kill('SIGINT')
+    expect((await outcome).code).toBe(130)
+    expect(readdirSync(folder)).toEqual(['long.jsonl'])
+  }, 60_000)
 
   test.each<[string, string[], RegExp]>([
     ['a use that is none', ['--as', 'rows'], /--as should be one of sft, prompts, tasks, preferences/],

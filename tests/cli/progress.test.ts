@@ -14,6 +14,7 @@ describe('progress', () => {
     expect(measureProgress({ label: 'x', total: 100, unit: 'rows', done: 60 }, 40, 10)).toMatchObject({ rate: 2, etaSeconds: 20 })
     expect(measureProgress({ label: 'x', total: 100, unit: 'rows', done: 40 }, 40, 10)).toMatchObject({ rate: null, etaSeconds: null })
     expect(describeProgress(measureProgress({ label: 'scoring', total: 100, unit: 'rows', done: 60 }, 40, 10))).toBe('scoring 60/100 rows, 2.0 rows/s, 20 s left')
+    expect(describeProgress(measureProgress({ label: 'reading', total: 1.07e9, unit: 'bytes', done: 5e8 }, 0, 10))).toBe('reading 500.0/1070.0 MB, 50 MB/s, 12 s left')
   })
 
   test.each([[0.2, '1 s'], [59, '59 s'], [200, '3 min 20 s'], [7500, '2 h 5 min']])('%f s read %s', (seconds, text) => expect(describeSeconds(seconds)).toBe(text))

@@ -1,7 +1,8 @@
 /** Data files over the wire: looked at, their columns named, imported, compared; paths never leave main. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { writeLarge } from '../large.ts'
 import { Page, type TestHost, openTestHost } from './client.ts'
 
 let test: TestHost
@@ -40,6 +41,33 @@ it('held-out questions among the prompts are found and left out', async () => {
   expect(leftOut).toBe(1)
   expect(await page.ask('data/overlap', { sft: null, prompts: file, tasks })).toMatchObject({ heldOutInPrompts: 0, first: [] })
 })
+
+it('a long import is watched and stopped, and leaves nothing; a newer look ends an older one', async () => {
+  const file = give('long.jsonl', '')
+  writeLarge(join(test.folder, 'data/long.jsonl'))
+  const of = { file, kind: 'sft' } as const
+  const isBegun = () => expect.poll(async () => (await page.ask('data/reading', of))?.rows ?? 0, { interval: 50, timeout: 20_000 }).toBeGreaterThan(0)
+  const imports = (): string[] => (existsSync(join(test.folder, 'state/imports')) ? readdirSync(join(test.folder, 'state/imports')) : [])
+  const before = imports()
+  expect(await page.ask('data/reading', of)).toBeNull()
+
+  const importing = page.request('data/import', of)
+  await isBegun()
+  expect(await page.ask('data/reading', of)).toMatchObject({ total: statSync(join(test.folder, 'data/long.jsonl')).size })
+  expect(imports().length).toBe(before.length + 1)
+  await page.ask('data/stop', of)
+  expect(await importing).toMatchObject({ ok: false, error: { code: 'cancelled' } })
+  expect(imports()).toEqual(before)
+
+  const older = page.request('data/preview', of)
+  await isBegun()
+  const newer = page.request('data/preview', { ...of, roles: { prompt: 'prompt', response: 'response' } })
+  expect(await older).toMatchObject({ ok: false, error: { code: 'cancelled' } })
+  await page.ask('data/stop', of)
+  expect(await newer).toMatchObject({ ok: false, error: { code: 'cancelled' } })
+  expect(await page.ask('data/reading', of)).toBeNull()
+  await page.ask('data/stop', of) // there is nothing to stop
+}, 60_000)
 
 it('what cannot be read is refused by a sentence', async () => {
   expect(await page.request('data/import', { file: give('none.jsonl', ''), kind: 'sft' })).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(/is empty/) as string } })

@@ -154,7 +154,14 @@ export const placeRequests = {
   /** How far that is, in bytes; null while none is under way. */
   'model/importing': { params: nothing, result: z.strictObject({ done: count, total: count }).nullable() },
   'model/stopImport': { params: nothing, result: nothing },
-  /** Reads the whole file. Rejects when it cannot be read at all; a file of no known layout comes back with its columns and a `problem`. */
+  /**
+   * How far the file is that `data/preview` or `data/import` reads at this moment; null while neither does. `rows` counts those
+   * that cannot be used too; bytes are those of the file as it lies on the disk.
+   */
+  'data/reading': { params: z.strictObject({ file: Handle, kind: DataUse }), result: z.strictObject({ bytes: count, total: count, rows: count }).nullable() },
+  /** Ends that: it is answered with a refusal, 'cancelled', and nothing of it is left. */
+  'data/stop': { params: z.strictObject({ file: Handle, kind: DataUse }), result: nothing },
+  /** Reads the whole file; a newer look at it ends an older one. Rejects when it cannot be read at all; a file of no known layout comes back with its columns and a `problem`. */
   'data/preview': { params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), rows: z.int().min(1).max(50).default(10) }), result: DataPreview },
   /** All rows that cannot be used, a page at a time from reject `from` (counted from 0). */
   'data/rejects': {

@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { Row } from '../../../main/data/row.ts'
 import { openRows } from '../../../main/data/rows.ts'
-import { readDataset } from '../../../main/data/read.ts'
+import { openDataset, readDataset } from '../../../main/data/read.ts'
 import { temporaryFolder } from '../../temporary.ts'
 
 const folder = temporaryFolder('formats')
@@ -20,6 +20,19 @@ const rowsOf = async (path: string): Promise<{ format: string; rows: Row[] }> =>
   return { format, rows: all }
 }
 const values = async (name: string, content: string | Buffer): Promise<unknown[]> => (await rowsOf(file(name, content))).rows.map((row) => ('value' in row ? row.value : row.fault))
+
+it.each(['a.jsonl', 'a.json', 'a.jsonl.gz', 'a.csv', 'a.txt', 'none.parquet', 'zstd.parquet'])('%s is followed to its last byte and row', async (name) => {
+  const content: Record<string, string | Buffer> = {
+    'a.jsonl': '{"a": 1}\n{"a": 2}\n', 'a.json': '[{"a": 1}, {"a": 2}]', 'a.jsonl.gz': gzipSync('{"a": 1}\n{"a": 2}\n'), 'a.csv': 'a\n1\n2\n', 'a.txt': 'one\ntwo\n',
+  }
+  const path = name in content ? file(name, content[name]!) : join(import.meta.dirname, 'parquet', name)
+  const reach = { bytes: 0, total: 0, rows: 0 }
+  const { rows } = await openDataset('prompts', path, { prompt: 'a' }, reach)
+  let count = 0
+  for await (const _ of rows) count++
+  expect(reach).toEqual({ bytes: statSync(path).size, total: statSync(path).size, rows: count })
+  expect(count).toBeGreaterThan(1)
+})
 
 describe('JSON', () => {
   const deep = [{ a: [1, { b: ']}",{[' }], c: 'x\\"y' }, { a: [], c: '\u2028🧀' }, 'text', 7, null, [[]]]

@@ -1,9 +1,11 @@
 /** Data files behind the sandbox: looked at, imported and compared there; what is hostile ends the child, never the app. */
-import { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startSandbox } from '../../../main/sandbox/host.ts'
+import type { Reach } from '../../../main/sandbox/protocol.ts'
+import { writeLarge } from '../../large.ts'
 import { temporaryFolder } from '../../temporary.ts'
 
 const folder = temporaryFolder('sandbox-data')
@@ -108,6 +110,39 @@ function endlessRun(): Buffer {
   Buffer.from([0x80, 0x80, 0x80, 0x80, 0x08, 1]).copy(bytes, run + 4)
   return bytes
 }
+
+describe('a long look', () => {
+  const path = join(folder, 'long.jsonl')
+  const rows = writeLarge(path)
+  const small = file('small.txt', 'Why?')
+
+  it('tells how far it is, in bytes and rows', async () => {
+    const seen: Reach[] = []
+    expect(await sandbox.previewData('sft', path, { rows: 1 }, { onReach: (reach) => seen.push(reach) })).toMatchObject({ usable: rows })
+    expect(seen.length).toBeGreaterThan(1)
+    expect(seen.at(-1)!.total).toBe(statSync(path).size)
+    for (const key of ['bytes', 'rows'] as const) expect(seen.map((reach) => reach[key])).toEqual(seen.map((reach) => reach[key]).toSorted((a, b) => a - b))
+    expect(seen.at(-1)!.rows / rows).toBeCloseTo(seen.at(-1)!.bytes / seen.at(-1)!.total, 1)
+  }, 60_000)
+
+  it('is stopped at once and leaves nothing, nor does what waits behind it; the next is answered', async () => {
+    const [first, second] = [new AbortController(), new AbortController()]
+    const target = join(folder, 'long.out.jsonl')
+    const [begun, begin] = [Promise.withResolvers<void>(), performance.now()]
+    const importing = sandbox.writeData('sft', path, target, {}, { signal: first.signal, onReach: ({ rows: read }) => read > 0 && begun.resolve() })
+    const waiting = sandbox.previewData('prompts', path, { rows: 1 }, { signal: second.signal })
+    await begun.promise
+    expect(existsSync(`${target}.partial`)).toBe(true)
+    const stoppedAt = performance.now()
+    second.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
+    first.abort()
+    await expect(importing).rejects.toMatchObject({ code: 'cancelled', message: expect.stringContaining('nothing of it is left') as string })
+    expect(performance.now() - stoppedAt).toBeLessThan(stoppedAt - begin + 1500) // a look of all of it takes longer
+    expect(readdirSync(folder).filter((name) => name.startsWith('long.out'))).toEqual([])
+    expect(await sandbox.previewData('prompts', small, { rows: 1 })).toMatchObject({ usable: 1 })
+  }, 60_000)
+})
 
 describe.skipIf(process.platform !== 'linux')('a large file', () => {
   /** The peak of the child's resident memory, in MB. */
