@@ -1,5 +1,4 @@
 /** How large graphs are before anything runs: what memory estimates are made of. */
-import { totalmem } from 'node:os'
 import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
 import { arenaBytes } from '../../native-models/onnx/arena.ts'
 import { activationBytes } from '../../native-models/onnx/memory.ts'
@@ -9,7 +8,7 @@ import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/che
 import { fedTensors } from '../../native-models/families/tables.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
 import { blockBytes, blocksOf } from './blocks.ts'
-import { specOf } from './graphs.ts'
+import { sessionBudget, specOf } from './graphs.ts'
 import { explained } from './models.ts'
 import type { Footprint, FootprintParams, GraphSize } from './protocol.ts'
 
@@ -31,7 +30,7 @@ export function footprint({ folder, tuning, scoring, training, sampling, device 
       layers: config.layers,
       cacheWidth: config.kvHeads * config.headDim,
       attentionWidth: config.heads * config.headDim,
-      sessionBudget: totalmem() / 4,
+      sessionBudget,
       scoring: scoring.map((shape) => sizeOfGraph(scoringGraph(spec, shape))),
       training: training.map(({ objective, shape }) => sizeOfGraph(trainingGraph(spec, objective, shape))),
       sampling: sampling.map(({ rows, prompts, promptLength, capacity }) => ({

@@ -10,11 +10,21 @@ import { Cache } from './cache.ts'
 import type { Place } from './protocol.ts'
 import { type Session, openSession } from './sessions.ts'
 
-/** Each session keeps the memory of its largest run: together at most a quarter of the machine's. */
-const sessions = new Cache<Session>(totalmem() / 4, (session) => session.dispose())
+/**
+ * Bytes that sessions may hold together, as they count themselves: each keeps the memory of its largest run. Training
+ * meets all its shapes again and again. Scoring goes from long to short, where one that is over hardly comes back, and
+ * opening takes a share of a batch: fifteen shapes of the demo held three times the memory to save 2 % of the stage.
+ */
+export const sessionBudget = { training: totalmem() / 4, scoring: 512 * 2 ** 20 }
+const caches = { training: cacheOf(sessionBudget.training), scoring: cacheOf(sessionBudget.scoring) }
+
+function cacheOf(bytes: number): Cache<Session> {
+  return new Cache<Session>(bytes, (session) => session.dispose())
+}
 
 /** `key` names all that `build` depends on. */
-export async function sessionFor(key: unknown, { device, threads }: Place, build: () => Graph): Promise<Session> {
+export async function sessionFor(key: unknown, { device, threads }: Place, build: () => Graph, kind: keyof typeof caches = 'training'): Promise<Session> {
+  const sessions = caches[kind]
   const digest = createHash('sha256').update(JSON.stringify([key, device, threads])).digest('base64')
   const graph = sessions.find(digest) ? null : build()
   return sessions.get(digest, () => openSession(encodeModel(graph!), { device, threads }), graph ? SESSION_BYTES + activationBytes(graph) : 0)
@@ -24,7 +34,7 @@ export async function sessionFor(key: unknown, { device, threads }: Place, build
 const SESSION_BYTES = 32 * 2 ** 20
 
 /** Frees their memory (activations of the largest batch, each) before other work begins. */
-export const forgetSessions = (): void => sessions.clear()
+export const forgetSessions = (): void => Object.values(caches).forEach((sessions) => sessions.clear())
 
 /** A model as training and scoring graphs of this process want it. */
 export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>): ModelSpec => ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes: blockBytes() })

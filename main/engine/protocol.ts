@@ -2,6 +2,7 @@
  * What main and the engine say to each other over the child's IPC channel (structured clone: typed arrays cross as bytes).
  * A new call: a row in `EngineCalls` here, a handler in worker.ts's table; the compiler leads.
  */
+import type { Objective } from '../../native-models/training/graphs.ts'
 import type { Device, FinishReason, Tuning } from '../../preload/contract/domain.ts'
 import { AppError, type ErrorCode } from '../../preload/contract/errors.ts'
 
@@ -87,8 +88,8 @@ export interface Footprint {
   readonly cacheWidth: number
   /** The same of all heads' queries. */
   readonly attentionWidth: number
-  /** Bytes that the sessions of training and scoring may hold together, as they count themselves. */
-  readonly sessionBudget: number
+  /** Bytes that the sessions of training may hold together, and those of scoring, as they count themselves. */
+  readonly sessionBudget: { readonly training: number; readonly scoring: number }
   readonly scoring: readonly GraphSize[]
   readonly training: readonly GraphSize[]
   readonly sampling: readonly { readonly prefill: GraphSize; readonly decode: GraphSize }[]
@@ -191,9 +192,9 @@ export interface TrainingParams extends Place {
   readonly tuning: Tuning
   /** Adapter (or, for full tuning, checkpoint folder) to go on from; null starts a new adapter. */
   readonly from: string | null
-  readonly objective: { readonly kind: 'sft' } | { readonly kind: 'dpo'; readonly beta: number }
+  readonly objective: Objective
   readonly optimiser: { readonly beta1: number; readonly beta2: number; readonly epsilon: number; readonly weightDecay: number; readonly maxGradNorm: number }
-  /** Seeds a new adapter. */
+  /** Of a new adapter's values, and of what dropout leaves out. */
   readonly seed: number
   /** Checkpoint file to resume from. */
   readonly resume: string | null

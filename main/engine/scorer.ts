@@ -13,7 +13,7 @@ export async function score({ models, sequences, shape, device, threads }: Score
     signal.throwIfAborted()
     const { model, adapter } = await load(ref, device)
     const spec = specOf({ config: model.config, weights: model.specs, lora: adapter?.lora ?? null })
-    const session = await sessionFor(['score', spec.config, spec.lora, shape, spec.headChunk], { device, threads }, () => scoringGraph(spec, shape))
+    const session = await sessionFor(['score', spec.config, spec.lora, shape, spec.headChunk], { device, threads }, () => scoringGraph(spec, shape), 'scoring')
     const { logps } = await session.run({ ...sequenceFeeds(sequences, shape, spec.config), ...model.tensors, ...adapter?.tensors })
     perTokenLogps.push(splitPerSequence(logps!.data as Float32Array, sequences))
   }

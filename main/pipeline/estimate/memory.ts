@@ -107,9 +107,9 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
     // A tensor is read whole, then widened to float32; the bytes that were read go with the next collection.
     ...(bytesStored < 3.5 ? [{ what: 'reading', bytes: Math.round(largestTensor * bytesStored), formula: `the largest tensor, ${millions(largestTensor)} × ${bytesStored.toFixed(0)} B` }] : []),
   ]
-  const graphs = (what: string, held: number, count: number): EstimatePart => ({
+  const graphs = (what: string, held: number, count: number, bound: number): EstimatePart => ({
     what, bytes: Math.round(held),
-    formula: `${count} ${count === 1 ? 'shape' : 'shapes'}: activations and logits as ONNX Runtime's arena lays them out, ${SESSION_BYTES / 1e6} MB + ${NODE_BYTES / 1000} kB a node each; together within ${megabytes(sessionBudget)}`,
+    formula: `${count} ${count === 1 ? 'shape' : 'shapes'}: activations and logits as ONNX Runtime's arena lays them out, ${SESSION_BYTES / 1e6} MB + ${NODE_BYTES / 1000} kB a node each; together within ${megabytes(bound)}`,
   })
   const training = (objective: 'sft' | 'dpo', shapes: readonly BatchShape[]): EstimatePart[] => {
     const known = asked.training.flatMap((one, i) => (one.objective.kind === objective ? [{ shape: one.shape, size: size.training[i]! }] : []))
@@ -117,7 +117,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
       { what: 'trained', bytes: 4 * trainable, formula: `${millions(trainable)} ${isFull ? 'weights' : 'adapter weights'} × 4 B` },
       { what: 'moments', bytes: 8 * trainable, formula: `AdamW's two, ${millions(trainable)} × 8 B` },
       { what: 'gradients', bytes: 4 * trainable, formula: `summed over a step, ${millions(trainable)} × 4 B` },
-      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size), 1), sessionBudget), shapes.length)]),
+      ...(known.length === 0 ? [] : [graphs('graphs', heldBytes(sizesOf(shapes, known.map(({ shape }) => shape), known.map((one) => one.size), 1), sessionBudget.training), shapes.length, sessionBudget.training)]),
     ]
   }
   const scoring = (shapes: readonly BatchShape[]): EstimatePart[] => {
@@ -125,7 +125,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
     const sized = sizesOf(shapes, asked.scoring, size.scoring, slack).flatMap((one) => (isFull ? [one] : [one, one]))
     return [
       isFull ? { what: 'judges', bytes: weights, formula: `a second model, ${millions(parameters)} × 4 B: judges take turns` } : { what: 'adapters', bytes: 8 * trainable, formula: `two judges' adapters, ${millions(trainable)} × 4 B each` },
-      ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget), sized.length)]),
+      ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget.scoring), sized.length, sessionBudget.scoring)]),
     ]
   }
   const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device, slack)

@@ -60,12 +60,20 @@ export async function probeSampling(options: ProbeOptions, batch: SamplingBatch,
   const byPrompt = batches.flatMap(({ texts }) => Array.from({ length: groups }, (_, g) => new Set(texts.slice(g * responses, (g + 1) * responses)).size))
   const [tokens, bytes] = [sum(observed.map((one) => one.tokens)), sum(batches.flatMap(({ texts }) => texts.map((text) => Buffer.byteLength(text))))]
   const promptTokens = mean(paramsFor(options, batch, shape, 0).prompts.map(({ length }) => length))
+  const distinct = partedBy(batch.maxNewTokens)
   return {
     ...paceOf(),
     openSampling, mergeSeconds: Math.max(0, watched.firstSeconds - openSampling - reading(shape)),
-    behaviour: behaviourOf(observed, { distinct: byPrompt.filter((count) => count > 1).length / byPrompt.length, variety: mean(byPrompt) / responses }),
+    behaviour: behaviourOf(observed, { distinct, variety: Math.max(mean(byPrompt), 1 + distinct) / responses }),
     bytesPerToken: tokens === 0 ? 0 : bytes / tokens,
     observed: observed.length, steps: watched.steps.length + 1,
+  }
+
+  /** Share of the prompts whose responses differ. Those that were cut while they were the same part later, at the rate seen (half a prompt's at least). */
+  function partedBy(most: number): number {
+    const seen = byPrompt.filter((count) => count > 1).length / byPrompt.length
+    const longest = Math.max(...observed.map((one) => one.tokens))
+    return watched.isWhole ? seen : 1 - (1 - Math.max(seen, 0.5 / byPrompt.length)) ** (most / longest)
   }
 
   function paceOf(): Pick<SamplingPace, 'batchSeconds' | 'decode'> {

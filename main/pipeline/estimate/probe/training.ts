@@ -24,7 +24,7 @@ export async function probeTraining(options: ProbeOptions, { rounds, tune }: Wor
   const workOf = (shape: BatchShape): number => stepWork(footprint, shape, tuning.kind)
   const planned = [...rounds.flatMap(({ train }) => train.flat()), ...tune.flat()]
   const usual = planned.length > 0 ? middle(planned) : SMALL
-  const large = affordable(usual, BUDGET.step, (shape) => (workOf(shape) / forwardWork(footprint, shape)) * secondsFor(forward, forwardWork(footprint, shape)), SMALL.rows)
+  const large = affordable(usual, BUDGET.step, (shape) => (workOf(shape) / forwardWork(footprint, shape)) * secondsFor(forward, forwardWork(footprint, shape)), 1)
   const params: TrainingParams = { ...placeOf(options), folder: model, tuning, from: null, objective: { kind: 'sft' }, optimiser: { beta1, beta2, epsilon, weightDecay, maxGradNorm }, seed, resume: null }
   const began = performance.now()
   let steps = 0
@@ -36,11 +36,11 @@ export async function probeTraining(options: ProbeOptions, { rounds, tune }: Wor
     const atLarge = await timed(step(large), clock)
     const opening = Math.max(0, atLarge.first - atLarge.again)
     // Opening a large model's graph takes seconds, whatever its shape; there the work of one shape tells enough.
-    const hasTime = (performance.now() - began) / 1000 + opening < BUDGET.all && workOf(SMALL) < workOf(large)
-    const atSmall = hasTime ? await timed(step(SMALL), clock) : null
+    const hasTime = (seconds: number): boolean => (performance.now() - began) / 1000 + seconds < BUDGET.all
+    const atSmall = hasTime(opening) && workOf(SMALL) < workOf(large) ? await timed(step(SMALL), clock) : null
     const [shape, once] = atSmall ? [SMALL, atSmall.again] : [large, atLarge.again]
-    const twice = await timeAgain(step(shape, shape), clock)
-    const updateSeconds = Math.min(once, Math.max(0, 2 * once - twice))
+    // Where two micro-batches would take too long, the update counts as part of one.
+    const updateSeconds = hasTime(2 * once) ? Math.min(once, Math.max(0, 2 * once - (await timeAgain(step(shape, shape), clock)))) : 0
     const measured = [{ shape: large, ...atLarge }, ...(atSmall ? [{ shape: SMALL, ...atSmall }] : [])]
     return {
       step: lineThrough(measured.map(({ shape: of, again }) => ({ work: workOf(of), seconds: Math.max(0, again - updateSeconds) }))),
