@@ -2,6 +2,7 @@ import type { Page } from '@playwright/test'
 import { expectAccessible, tabTo } from './accessibility.ts'
 import { outlines } from './outlines.ts'
 import type { Place } from './person.ts'
+import { beginsALongTraining } from './training.ts'
 import { expect, test } from './workbench.ts'
 
 const themes = ['light', 'dark'] as const
@@ -105,12 +106,14 @@ test.describe('of a spot-check', () => {
     await inBothThemes(page, 'a ranking')
   })
 
-  test('a job at work and paused, its milestones spoken', async ({ page, person }) => {
+  test('a job at work and paused, its milestones spoken', async ({ page, person, workbench }) => {
     const spoken = page.getByRole('status').last()
-    await person.goesTo('Spot-check')
-    await person.presses('Skip the spot-check')
-    await person.sees(/^Training M1 into M2: step/)
+    await beginsALongTraining(person, workbench)
     await expectAccessible(page, 'a training at work')
+    await person.presses(/^Pause/)
+    await person.sees(/^Paused at step \d+/)
+    await expectAccessible(page, 'a training that is paused')
+    await person.presses('Resume the training')
     await person.waitsFor(/^M2 is trained/)
     await expect(spoken).toHaveText('Done; the next step waits for you.')
   })

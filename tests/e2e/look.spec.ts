@@ -27,11 +27,13 @@ test('the history tells every prompt’s ranking under every judge, filtered, an
   await expect(rows.nth(1)).toBeVisible()
   await grid.focus()
   await page.keyboard.press('ArrowDown')
-  await expect(rows.filter({ has: page.locator('[aria-selected="true"]') }).or(grid.getByRole('row', { selected: true })).first()).toBeVisible()
+  await expect(grid.getByRole('row', { selected: true })).toBeVisible()
   const bump = page.getByRole('figure').first()
   await bump.getByRole('button', { name: /^Table of: / }).click()
   await expect(bump.getByRole('table')).toContainText('M1')
-  await expect(page.getByRole('main')).toContainText(/trained on|training steps?|step \d+/i)
+  const fate = page.getByRole('table', { name: /^The pair of every ranking/ }).getByRole('row').filter({ hasText: 'M1 → M2' })
+  await expect(fate).toContainText(/▲ over . ▼, margin .*(by a person.*steps? \d+|dropped at the spot-check)/)
+  await expect(page.getByRole('table', { name: 'Verdicts that stand' })).toContainText('Ana')
 })
 
 test('two projects stand side by side with only what differs', async ({ page, person, workbench }) => {

@@ -1,9 +1,11 @@
 /** Specs of the whole workbench. `npm run test:e2e` runs them; with arguments as Playwright's: `npm run test:e2e -- rank --headed`. */
 import { defineConfig } from '@playwright/test'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { electronBinary } from './electron.ts'
 import type { HostOptions } from './workbench.ts'
 
+const hosts: HostOptions['host'][] = electronBinary.binary === null ? ['browser'] : ['browser', 'electron']
 const results = join(import.meta.dirname, '../../out/e2e')
 
 export default defineConfig<HostOptions>({
@@ -12,14 +14,16 @@ export default defineConfig<HostOptions>({
   globalSetup: './scenes-anew.ts',
   outputDir: join(results, 'results'),
   snapshotPathTemplate: '{testDir}/snapshots/{testFileName}/{arg}{ext}',
-  workers: 1, // two cores: one runs the engine
+  workers: Math.max(2, availableParallelism() >> 1), // each has a browser, a server and mostly an engine, which wait for each other
+  fullyParallel: true,
   forbidOnly: Boolean(process.env['CI']),
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['./summary.ts']],
   use: { actionTimeout: 20_000, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
-  projects: [
-    { name: 'browser', use: { host: 'browser' } },
-    ...(electronBinary.binary === null ? [] : [{ name: 'electron', use: { host: 'electron' as const } }]),
-  ],
+  // The longest spec first, so that the workers end together.
+  projects: hosts.flatMap((host) => [
+    { name: `${host}, the loop`, testMatch: 'loop.spec.ts', use: { host } },
+    { name: host, testIgnore: 'loop.spec.ts', use: { host } },
+  ]),
 })

@@ -3,23 +3,26 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildWhereStale } from '../../main/cli/build.ts'
+import { type Part, runParts } from '../part.ts'
 import { electronBinary } from './electron.ts'
 
 const here = import.meta.dirname
-const run = (command: string, args: readonly string[]): number => spawnSync(command, args, { cwd: here, stdio: 'inherit' }).status ?? 1
+const run = ([command, ...args]: Part): number => spawnSync(command, args, { cwd: here, stdio: 'inherit' }).status ?? 1
 
 /** Every process of the run sees loopback and nothing else. */
-const loopbackOnly = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"']
+const loopbackOnly: Part = ['unshare', '-rn', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"']
 
-function withoutNetwork(): readonly string[] {
-  const [command, ...args] = loopbackOnly
-  const works = process.platform === 'linux' && spawnSync(command!, [...args, 'true'], { stdio: 'ignore' }).status === 0
+function withoutNetwork(part: Part): Part {
+  const works = process.platform === 'linux' && spawnSync(loopbackOnly[0], [...loopbackOnly.slice(1), 'true'], { stdio: 'ignore' }).status === 0
   console.log(works ? 'e2e: no network but loopback (unshare -rn)' : 'e2e: this system lets no one take the network away (unshare -rn), so it stays')
-  return works ? loopbackOnly : []
+  return works ? [...loopbackOnly, ...part] : part
 }
 
-if (!existsSync(join(here, 'node_modules')) && run('npm', ['ci']) !== 0) throw new Error('npm ci failed in tests/e2e')
+if (!existsSync(join(here, 'node_modules')) && run(['npm', 'ci']) !== 0) throw new Error('npm ci failed in tests/e2e')
 await buildWhereStale({ note: (sentence) => console.log(sentence) }, electronBinary.binary === null ? 'renderer' : 'all')
 if (electronBinary.why !== null) console.log(`e2e: in a browser only, not in Electron: ${electronBinary.why}`)
-const [command, ...args] = [...withoutNetwork(), process.execPath, join(here, 'node_modules/@playwright/test/cli.js'), 'test', ...process.argv.slice(2)]
-process.exitCode = run(command!, args)
+const playwright = withoutNetwork([process.execPath, join(here, 'node_modules/@playwright/test/cli.js'), 'test'])
+const args = process.argv.slice(2)
+if (args.length > 0) process.exitCode = run([...playwright, ...args])
+// What is timed must not share the machine with other specs.
+else await runParts([[...playwright, '--grep-invert', '@alone'], [...playwright, '--grep', '@alone', '--workers', '1']], here)

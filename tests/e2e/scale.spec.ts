@@ -49,7 +49,7 @@ async function measureTable(page: Page, what: string): Promise<void> {
   expect(Math.min(...p99)).toBeLessThan(SLACK * promised.frame)
 }
 
-test('20 000 prompts × 5 responses × 4 judges open, scroll and filter, also while a training runs', async ({ page, person, workbench }) => {
+test('20 000 prompts × 5 responses × 4 judges open, scroll and filter, also while a training runs', { tag: '@alone' }, async ({ page, person, workbench }) => {
   test.setTimeout(600_000)
   const opened: number[] = []
   for (let run = 0; run < 3; run++) {

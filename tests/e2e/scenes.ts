@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { compileCache } from '../compile-cache.ts'
 import { Page } from '../hosts/client.ts'
 import { root } from './electron.ts'
 import { Server } from './server.ts'
@@ -20,6 +21,7 @@ import { Server } from './server.ts'
 export type Scene = 'tuned' | 'gate' | 'finished' | 'demo-gate' | 'demo' | 'large'
 
 export const scenesFolder = join(root, 'out/e2e/scenes')
+export const unfinished = '.unfinished'
 
 const makers: Readonly<Record<Scene, (folder: string) => void | Promise<void>>> = {
   tuned: (folder) => run(folder, { preset: 'ci', config: { ...quick, data: { promptsLimit: 1200 } }, until: 'evaluate' }),
@@ -30,16 +32,36 @@ const makers: Readonly<Record<Scene, (folder: string) => void | Promise<void>>> 
   demo: (folder) => finish(folder, 'demo-gate', 40),
 }
 
-/** @returns its folder; to be copied, never to be opened */
+/** Made by whoever needs it first; the other workers wait for that one. @returns its folder; to be copied, never to be opened */
 export async function sceneOf(name: Scene): Promise<string> {
   const folder = join(scenesFolder, name)
-  if (existsSync(folder)) return folder
-  const beside = `${folder}.unfinished`
-  rmSync(beside, { recursive: true, force: true })
-  mkdirSync(scenesFolder, { recursive: true })
-  await makers[name](beside)
-  renameSync(beside, folder)
+  const beside = `${folder}${unfinished}`
+  while (!existsSync(folder)) {
+    if (!claim(beside)) {
+      await setTimeout(100)
+      continue
+    }
+    try {
+      if (existsSync(folder)) break // by another, between the two looks
+      await makers[name](join(beside, 'project'))
+      renameSync(join(beside, 'project'), folder)
+    } finally {
+      rmSync(beside, { recursive: true })
+    }
+  }
   return folder
+}
+
+/** @returns whether the folder is this worker's to fill */
+function claim(folder: string): boolean {
+  mkdirSync(dirname(folder), { recursive: true })
+  try {
+    mkdirSync(folder)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
 }
 
 /** Tuned hard, so that a few steps change what the judges say. */
@@ -53,7 +75,7 @@ function run(folder: string, { preset, config, until }: { preset: string; config
 
 /** @param script below the repository's root, with its arguments */
 function spawn([script, ...args]: readonly [string, ...string[]]): void {
-  const { status, stderr } = spawnSync(process.execPath, [join(root, script), ...args], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, [join(root, script), ...args], { encoding: 'utf8', env: { ...process.env, ...compileCache } })
   if (status !== 0) throw new Error(`a scene could not be made: ${stderr}`)
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { compileCache } from '../compile-cache.ts'
 import { root } from './electron.ts'
 
 export class Server {
@@ -18,7 +19,7 @@ export class Server {
 
   static async start({ home, projects, port = 0 }: { home: string; projects: string; port?: number }): Promise<Server> {
     const child = spawn(process.execPath, [join(root, 'main/serve.ts'), '--port', String(port), '--projects', projects], {
-      cwd: home, env: { PATH: process.env['PATH'], HOME: home }, stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: home, env: { PATH: process.env['PATH'], HOME: home, ...compileCache }, stdio: ['ignore', 'pipe', 'pipe'],
     })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))

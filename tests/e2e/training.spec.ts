@@ -1,22 +1,8 @@
-import type { Locator } from '@playwright/test'
 import type { Person } from './person.ts'
-import { type Workbench, expect, test } from './workbench.ts'
+import { beginsALongTraining, trainingTitle } from './training.ts'
+import { expect, test } from './workbench.ts'
 
 test.use({ scene: 'gate' })
-
-/**
- * The spot-check is skipped, and the training is long enough to be disturbed. Every step is followed by a checkpoint (a step
- * takes more than a millisecond), so that behind a step that is shown the one before it is safe, however fast the machine is.
- */
-async function beginsATraining(person: Person, workbench: Workbench): Promise<void> {
-  const { settings } = await workbench.ask('run/settings', {})
-  await workbench.ask('run/change', { settings: { checkpointSeconds: 0.001, dpo: { ...settings.dpo, epochs: 12 } } }) // 180 steps
-  await person.goesTo('Spot-check')
-  await person.presses('Skip the spot-check')
-  await expect(trainingTitle(person)).toBeVisible()
-}
-
-const trainingTitle = (person: Person, step = /\d+/): Locator => person.page.getByRole('heading', { level: 1, name: new RegExp(`^Training M1 into M2: step ${step.source} of 180`) })
 
 /** The step that the title names: "…: step 17 of 180". */
 const stepOf = async (person: Person): Promise<number> => Number(/step (\d+)/.exec(await person.title.innerText())?.[1])
@@ -31,7 +17,7 @@ async function stepsShown(person: Person): Promise<number> {
 }
 
 test('a training is paused and resumed, reloaded in its middle, and stopped for good with everything saved', async ({ page, person, workbench }) => {
-  await beginsATraining(person, workbench)
+  await beginsALongTraining(person, workbench)
   await expect(page.getByText(/ln 2/).first()).toBeVisible() // the reference is right: the first loss is ln 2
   await expect(trainingTitle(person, /[1-9]\d/)).toBeVisible()
 
@@ -59,7 +45,7 @@ test('a training is paused and resumed, reloaded in its middle, and stopped for 
 })
 
 test('the engine is killed in the middle of a training: the page says so, and it goes on from its last checkpoint', async ({ page, person, workbench }) => {
-  await beginsATraining(person, workbench)
+  await beginsALongTraining(person, workbench)
   await expect(trainingTitle(person, /[2-9]\d/)).toBeVisible()
   expect(await workbench.killEngine()).toBe(1)
   await expect(page.getByRole('region', { name: 'Notices' })).toContainText('it was started again and goes on from the last checkpoint. Nothing is lost.')
@@ -70,7 +56,7 @@ test('the engine is killed in the middle of a training: the page says so, and it
 })
 
 test('the power goes in the middle of a training: the page says what to do, and the training goes on from there', async ({ page, person, workbench }) => {
-  await beginsATraining(person, workbench)
+  await beginsALongTraining(person, workbench)
   await expect(trainingTitle(person, /[2-9]\d/)).toBeVisible()
   workbench.expectProblem(/WebSocket|ERR_CONNECTION/)
   await workbench.restart('SIGKILL')
