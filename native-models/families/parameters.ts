@@ -8,7 +8,7 @@ export interface Parameters {
   /** A whole tensor, e.g. `model.norm.weight`. */
   tensor(name: string, shape: Shape): Value
   /** The rows [n, D] of the table [V, D] of this name at token ids [n, 1]: embeddings. */
-  rows(name: string, shape: Shape, indices: Value): Value
+  rows(name: string, shape: Shape, ids: Value): Value
   /** x [n, D] → x·Eᵀ [n, V] for the table [V, D] of this name: logits. */
   project(x: Value, name: string, shape: Shape): Value
   /** x [n, in] → x·Wᵀ (+ bias) [n, out] for each of the modules, whose weights are `<module>.weight` [out, in]. */

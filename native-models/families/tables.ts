@@ -8,7 +8,7 @@ import type { ModelConfig } from '../weights/model-config.ts'
 export const EMBEDDING = 'model.embed_tokens.weight'
 export const HEAD = 'lm_head.weight'
 
-/** The most that a block may hold (ENGINE §8): GPUs bind buffers of 1 or 2 GiB, some of less. */
+/** The most that a block may hold (ENGINE §8): Dawn makes no buffer above 1 GiB on SwiftShader, and binds less on some cards. */
 export const BLOCK_BYTES = 512 * 2 ** 20
 /** Blocks end at multiples of so many rows: a product's remainder of columns takes another route on the CPU. */
 const GRAIN = 16

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { MicroBatch, ModelRef, Place, TrainingParams, TrainStepResult } from '../../main/engine/protocol.ts'
+import type { Footprint, MicroBatch, ModelRef, Place, TrainingParams, TrainStepResult } from '../../main/engine/protocol.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { openSafetensors } from '../../native-models/weights/safetensors.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, loadModel, rowsOf } from '../golden/fixtures.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
-import { type Caller, adapterValues, dpoBatch, optimiser, place, randomSequences, sampling, score, scratch, sequenceOf, sftBatch, startEngine, stateOf, textsOf, trainingOf } from './fixture.ts'
+import { type Caller, adapterValues, dpoBatch, loraTuning, optimiser, place, randomSequences, sampling, score, scratch, sequenceOf, sftBatch, startEngine, stateOf, textsOf, trainingOf } from './fixture.ts'
 
 /** The goldens' tables are 96 rows of 128 bytes: six blocks. */
 const inSix = { CREAMERY_BLOCK_BYTES: '2048' }
@@ -123,6 +123,16 @@ describe.each(names)('%s', (name) => {
     expectAllClose(adapterValues(join(mine.path, '..'), config), adapterValues(join(theirs.path, '..'), config), 1e-6, `${name} adapter`)
     expect((await resume(six, loraDpo(name), mine, await batchOn(six), `six-lora-resumed-${id}`)).sha256).toBe(mine.sha256)
   })
+})
+
+test.each([{ kind: 'full' as const }, loraTuning])('what memory is estimated by counts the same weights in smaller pieces, and the graphs in blocks ($kind)', async (tuning) => {
+  const shape = { rows: 4, length: 32, positions: 64 }
+  const asked = { folder: modelOf('llama/llama3-rope').folder, tuning, device: 'cpu' as const, scoring: [shape], training: [{ objective: { kind: 'sft' as const }, shape }], sampling: [{ rows: 4, prompts: 2, promptLength: 16, capacity: 32 }] }
+  const [mine, theirs] = [await six.call('footprint', asked), await one.call('footprint', asked)]
+  for (const count of ['parameters', 'trainable', 'head', 'layers'] as const) expect(mine[count], count).toBe(theirs[count])
+  expect([mine.largestTensor, theirs.largestTensor]).toEqual([64 * 32, 96 * 32]) // a layer's, and the table
+  const nodesOf = ({ scoring, training, sampling }: Footprint): number[] => [...scoring, ...training, ...sampling.flatMap(({ prefill, decode }) => [prefill, decode])].map(({ nodes }) => nodes)
+  nodesOf(mine).forEach((nodes, i) => expect(nodes).toBeGreaterThan(nodesOf(theirs)[i]!))
 })
 
 test.each(['0', '-1', '1e6', 'half', ''])('a limit of "%s" bytes is refused by name', async (given) => {
