@@ -6,6 +6,7 @@ import type { ModelConfig } from './config.ts'
 import { encodeFloats, type FloatDtype } from './dtype.ts'
 import { listNames, ModelError, quote, showShape } from './error.ts'
 import { readJson, writeJson, type WrittenFile } from './files.ts'
+import { fuseAdapter, storedLayers } from './fuse-adapter.ts'
 import { partOf, partsOfTarget } from './fused.ts'
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from './layout.ts'
 import { openSafetensors, writeSafetensors, type Safetensors, type TensorToWrite } from './safetensors.ts'
@@ -49,18 +50,19 @@ export function readAdapter(folder: string, base: ModelConfig): Adapter {
   }
 }
 
+type WrittenAdapter = { weights: WrittenFile; config: WrittenFile }
+
 /**
  * Writes a PEFT adapter folder (created where absent; the same two files are replaced), tensors sorted by name.
  * @returns the weights file and the config file
  * @throws Error when the adapter does not fit `base` (a fault of the caller); system errors as they are
  */
-export async function writeAdapter(
-  folder: string,
-  { config, modules }: Adapter,
-  base: ModelConfig,
-  dtype: FloatDtype = 'F32',
-): Promise<{ weights: WrittenFile; config: WrittenFile }> {
-  const linears = linearModules(base)
+export const writeAdapter = (folder: string, adapter: Adapter, base: ModelConfig, dtype: FloatDtype = 'F32'): Promise<WrittenAdapter> => writeFactors(folder, adapter, linearModules(base), dtype)
+
+/** The same for other programs, to which a base that fuses projections has other layers (fuse-adapter.ts). */
+export const writeFusedAdapter = (folder: string, adapter: Adapter, base: ModelConfig): Promise<WrittenAdapter> => writeFactors(folder, fuseAdapter(base, adapter), storedLayers(base, () => true), 'F32')
+
+async function writeFactors(folder: string, { config, modules }: Adapter, linears: ReadonlyMap<string, { inputs: number; out: number }>, dtype: FloatDtype): Promise<WrittenAdapter> {
   const targets = [...new Set([...modules.keys()].map((module) => module.slice(module.lastIndexOf('.') + 1)))].sort()
   const covered = [...linears.keys()].filter(isTarget(targets))
   if (modules.size === 0 || modules.size !== covered.length || !covered.every((module) => modules.has(module))) {

@@ -1,6 +1,6 @@
 """Logits of exported folders, loaded by transformers (merged) and peft (adapter over its base). After `node exports.ts FOLDER`.
 
-Run: python exports.py FOLDER   → ../exports.json: per model the ids, the last rows of logits, and the sha256 of the merged weights.
+Run: python exports.py FOLDER   → ../exports.json: per model the ids, the last rows of logits, and the sha256 of merged and adapter weights.
 """
 import json
 import sys
@@ -16,7 +16,7 @@ IDS = [[3 + (t * 37 + row * 11) % 92 for t in range(24)] for row in range(2)]
 ROWS = 3
 
 found = {}
-for name, sha256 in json.loads((folder / "made.json").read_text()).items():
+for name, shas in json.loads((folder / "made.json").read_text()).items():
     at = name.replace("/", "-")
 
     def logits(model):
@@ -26,12 +26,11 @@ for name, sha256 in json.loads((folder / "made.json").read_text()).items():
 
     options = {"dtype": torch.float32, "attn_implementation": "eager"}
     merged = logits(AutoModelForCausalLM.from_pretrained(folder / f"{at}-merged", **options))
-    if (folder / f"{at}-peft").exists():
-        base = AutoModelForCausalLM.from_pretrained(goldens / name, **options)
-        adapted = logits(PeftModel.from_pretrained(base, folder / f"{at}-peft"))
-        delta = (merged - adapted).abs().max().item()
-        assert delta < 1e-4, (name, delta)
-    found[name] = {"sha256": sha256, "logits": [[float(f"{x:.7g}") for x in row] for row in merged.reshape(-1, merged.shape[-1]).tolist()]}
+    base = AutoModelForCausalLM.from_pretrained(goldens / name, **options)
+    adapted = logits(PeftModel.from_pretrained(base, folder / f"{at}-peft"))
+    delta = (merged - adapted).abs().max().item()
+    assert delta < 1e-4, (name, delta)
+    found[name] = {**shas, "logits": [[float(f"{x:.7g}") for x in row] for row in merged.reshape(-1, merged.shape[-1]).tolist()]}
     print(name, float(merged.abs().max()))
 
 (goldens / "exports.json").write_text(json.dumps({"ids": IDS, "rows": ROWS, "models": found}) + "\n")

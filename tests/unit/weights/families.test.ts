@@ -3,14 +3,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readAdapter } from '../../../native-models/weights/adapter.ts'
+import { readAdapter, writeAdapter, writeFusedAdapter, type Adapter } from '../../../native-models/weights/adapter.ts'
 import { closeCheckpoint, openCheckpoint, readWeights, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
 import { type ModelConfig, parseConfig } from '../../../native-models/weights/config.ts'
 import { encodeFloats } from '../../../native-models/weights/dtype.ts'
 import { ModelError } from '../../../native-models/weights/error.ts'
 import { inspectCheckpoint } from '../../../native-models/weights/inspect.ts'
+import { readMerged } from '../../../native-models/weights/merge.ts'
 import { openSafetensors, writeSafetensors } from '../../../native-models/weights/safetensors.ts'
-import { expectedTensors } from '../../../native-models/weights/tensors.ts'
+import { expectedTensors, linearModules } from '../../../native-models/weights/tensors.ts'
 import { modelErrorOf, temporaryFolder, tinyTensors, TINY } from './fixtures.ts'
 
 const classes = { mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM', gemma2: 'Gemma2ForCausalLM', gemma3_text: 'Gemma3ForCausalLM', phi3: 'Phi3ForCausalLM' } as const
@@ -145,5 +146,27 @@ describe('Phi-3’s fused projections', () => {
 
     await write(files.filter(({ name }) => !name.includes('layers.1.self_attn')))
     expect(modelErrorOf(() => readAdapter(folder, config)).message).toContain('lacks 2 tensors')
+  })
+
+  test.each([
+    ['all', ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'], 3],
+    ['q and v', ['q_proj', 'v_proj'], 2],
+    ['one part', ['up_proj', 'o_proj'], 1],
+  ] as const)('are adapted as one layer for other programs, %s: another adapter, the same weights; Creamery’s own stays apart', async (_, targets, width) => {
+    const [base, own, fused] = [join(temporaryFolder(), 'model'), temporaryFolder(), temporaryFolder()]
+    await writeCheckpoint(base, json, tensors.map((tensor) => ({ ...tensor, data: () => tensor.data as Float32Array })))
+    const rank = 3
+    const some = (length: number, seed: number): Float32Array => Float32Array.from({ length }, (__, i) => Math.sin(seed + i))
+    const modules = new Map([...linearModules(config)].filter(([name]) => targets.some((target) => name.endsWith(target))).map(([name, { inputs, out }], i) => [name, { a: some(rank * inputs, i), b: some(out * rank, 50 + i) }]))
+    const adapter: Adapter = { config: { rank, alpha: 6, dropout: 0, targets, base: 'x' }, modules }
+    await writeAdapter(own, adapter, config)
+    expect(readAdapter(own, config).modules).toEqual(modules)
+
+    await writeFusedAdapter(fused, adapter, config)
+    const read = readAdapter(fused, config)
+    expect(read.config).toMatchObject({ rank: rank * width, alpha: 6 * width })
+    const checkpoint = openCheckpoint(base)
+    for (const { name, shape } of expectedTensors(config)) expect(readMerged(checkpoint, read, name, [0, shape[0]!]), name).toEqual(readMerged(checkpoint, adapter, name, [0, shape[0]!]))
+    closeCheckpoint(checkpoint)
   })
 })
