@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Footprint, MicroBatch, ModelRef, Place, TrainingParams, TrainStepResult } from '../../main/engine/protocol.ts'
+import { readAdapter } from '../../native-models/weights/adapter.ts'
+import { closeCheckpoint, openCheckpoint } from '../../native-models/weights/checkpoint.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
+import { readMerged } from '../../native-models/weights/merge.ts'
 import { openSafetensors } from '../../native-models/weights/safetensors.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, loadModel, rowsOf } from '../golden/fixtures.ts'
@@ -66,6 +69,17 @@ function headerOf(path: string): unknown[] {
   return [...file.tensors].map(([name, { dtype, shape }]) => [name, dtype, shape])
 }
 
+/** What a merged export holds of a base and a trained adapter, by tensor. */
+function mergedWith(name: string, { path }: Trained): Record<string, Float32Array> {
+  const base = openCheckpoint(modelOf(name).folder)
+  try {
+    const adapter = readAdapter(join(path, '..'), base.config)
+    return Object.fromEntries([...base.tensors].map(([tensor, { shape }]) => [tensor, readMerged(base, adapter, tensor, [0, shape[0]!])]))
+  } finally {
+    closeCheckpoint(base)
+  }
+}
+
 function expectSameTraining(mine: Trained, theirs: Trained, what: string): void {
   mine.steps.forEach((step, i) => {
     expectClose([step.loss, ...step.pairs.map((pair) => pair.loss)], [theirs.steps[i]!.loss, ...theirs.steps[i]!.pairs.map((pair) => pair.loss)], 1e-6, `${what} loss ${i}`)
@@ -121,6 +135,7 @@ describe.each(names)('%s', (name) => {
     expectSameTraining(mine, theirs, `${name} lora`)
     const config = goldenJson<JsonObject>(`${name}/config.json`)
     expectAllClose(adapterValues(join(mine.path, '..'), config), adapterValues(join(theirs.path, '..'), config), 1e-6, `${name} adapter`)
+    expectAllClose(mergedWith(name, mine), mergedWith(name, theirs), 1e-6, `${name} merged`)
     expect((await resume(six, loraDpo(name), mine, await batchOn(six), `six-lora-resumed-${id}`)).sha256).toBe(mine.sha256)
   })
 })

@@ -20,6 +20,13 @@ test('two rows, worked out', () => {
   expect(membership([sequence([5, 6], [7, 8]), sequence([9], [3])], { rows: 2, length: 4, positions: 4 })).toEqual(Float32Array.of(1, 1, 0, 0, 0, 0, 1, 0))
 })
 
+test('ids are int32 where the tables come in several blocks', () => {
+  const large = { vocabSize: 160_000, hiddenSize: 1024 }
+  const { tokens, places, targets } = sequenceFeeds([sequence([5, 159_999], [7])], { rows: 1, length: 3, positions: 1 }, large)
+  expect([tokens!.data, targets!.data, places!.data]).toEqual([Int32Array.of(5, 159_999, 7), Int32Array.of(7), BigInt64Array.of(1n)])
+  expect([tokens!.dims, targets!.dims]).toEqual([[3, 1], [1, 1]])
+})
+
 test('every completion token is the target of the place before it, and a member of its own row', () => {
   fc.assert(fc.property(batches, (sequences) => {
     const shape = shapeFor(sequences)
@@ -46,6 +53,7 @@ test('what does not fit is refused: too many rows, too long, too many positions,
   expect(() => sequenceFeeds([one, one], { rows: 1, length: 16, positions: 16 }, config)).toThrow('sequence 1 of 3 tokens does not fit the batch shape 1×16, 16 positions')
   expect(() => sequenceFeeds([one], { rows: 1, length: 2, positions: 16 }, config)).toThrow('does not fit')
   expect(() => sequenceFeeds([one, one], { rows: 2, length: 16, positions: 1 }, config)).toThrow('sequence 1')
+  for (const id of [-1, 100]) expect(() => sequenceFeeds([sequence([1], [id])], { rows: 1, length: 16, positions: 16 }, config)).toThrow(`token ${id} is outside a vocabulary of 100`)
   expect(() => sequenceFeeds([sequence([], [3])], { rows: 1, length: 16, positions: 16 }, config)).toThrow('at least one prompt token')
 })
 
