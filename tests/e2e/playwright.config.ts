@@ -1,4 +1,7 @@
-/** Specs of the whole workbench. `npm run test:e2e` runs them; with arguments as Playwright's: `npm run test:e2e -- rank --headed`. */
+/**
+ * Specs of the whole workbench. `npm run test:e2e` runs them; with arguments as Playwright's: `npm run test:e2e -- rank --headed`,
+ * or `-- rank --trace on` to see afterwards what happened (a trace of all would take as much of the machine as the specs).
+ */
 import { defineConfig } from '@playwright/test'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +23,7 @@ export default defineConfig<HostOptions>({
   timeout: 120_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['./summary.ts']],
-  use: { actionTimeout: 20_000, trace: 'retain-on-failure', screenshot: 'only-on-failure' },
+  use: { actionTimeout: 20_000, screenshot: 'only-on-failure' },
   // The longest spec first, so that the workers end together.
   projects: hosts.flatMap((host) => [
     { name: `${host}, the loop`, testMatch: 'loop.spec.ts', use: { host } },

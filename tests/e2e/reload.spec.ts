@@ -82,6 +82,7 @@ test.describe('a reload in the middle', () => {
     await page.getByRole('link', { name: 'Creamery' }).click()
     await person.presses('New project')
     await person.presses('Take the bundled model')
+    await person.sees(/can be aligned here$/) // main has answered: from now on it is picked
     await person.reloads()
     await person.sees(/can be aligned here$/)
     await person.presses('Continue to the data')

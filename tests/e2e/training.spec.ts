@@ -29,6 +29,7 @@ test('a training is paused and resumed, reloaded in its middle, and stopped for 
   await person.presses(/^Pause/)
   await person.sees(/^Paused at step \d+/)
   await expect(person.jobBar).toContainText('Paused; everything so far is saved.')
+  await person.settles() // the last checkpoint's steps are asked for once more
   const paused = await stepOf(person)
   await person.reloads()
   await person.sees(new RegExp(`^Paused at step ${paused}\\b.*; it goes on from there`))
@@ -62,8 +63,7 @@ test('the power goes in the middle of a training: the page says what to do, and 
   await workbench.restart('SIGKILL')
   await person.opens('Demo')
   await person.goesTo('Train')
-  await person.sees(/^Paused at step \d+/)
-  expect(await stepOf(person)).toBeGreaterThan(0)
+  await person.sees(/^Paused at step [1-9]/)
   await person.presses('Resume the training')
   await person.waitsFor(/^M2 is trained: 180 steps/)
   expect(await stepsShown(person)).toBe(180)
