@@ -7,6 +7,7 @@ export const slow: readonly string[] = [
   'tests/learning/loop.test.ts',
   'tests/learning/orientation.test.ts',
   'tests/engine/webgpu.test.ts',
+  'tests/engine/blocks.test.ts',
   'tests/cli/run.test.ts',
   'tests/crash/kill.test.ts',
   'tests/import/hostile-text.test.ts',

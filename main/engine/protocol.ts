@@ -78,6 +78,7 @@ export interface FootprintParams {
 /** Counts of elements, and the sizes of the asked-for graphs, aligned with the shapes. */
 export interface Footprint {
   readonly parameters: number
+  /** The largest that is read at once: a tensor, or a block of a table. */
   readonly largestTensor: number
   /** The output layer's, also where it is the embedding. */
   readonly head: number
