@@ -22,7 +22,13 @@ export async function upload(file: File, onProgress: (sent: number) => void, sig
     const request = new XMLHttpRequest() // fetch reports no progress of what is sent
     const fail = (sentence: string): void => resolve({ ok: false, error: { code: 'bad-arguments', sentence } })
     request.upload.addEventListener('progress', ({ loaded }) => onProgress(loaded))
-    request.addEventListener('load', () => resolve(JSON.parse(request.responseText) as Reply<PlaceEntry>))
+    request.addEventListener('load', () => {
+      try {
+        resolve(JSON.parse(request.responseText) as Reply<PlaceEntry>)
+      } catch {
+        fail(`${file.name} was sent, but the answer could not be read (status ${request.status}); send it again.`)
+      }
+    })
     request.addEventListener('error', () => fail(`${file.name} could not be sent: Creamery does not answer. Is it still running?`))
     request.addEventListener('abort', () => fail(`${file.name} was not sent: you stopped it.`))
     signal?.addEventListener('abort', () => request.abort(), { once: true })

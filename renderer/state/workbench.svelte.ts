@@ -26,6 +26,8 @@ export class Workbench {
   readonly #bridge: Bridge
   readonly #listeners = new Set<(event: Heard) => void>()
   #notices = 0
+  /** Questions for the run's status. */
+  #asked = 0
   connection = $state.raw<Connection>('connecting')
   info = $state.raw<AppInfo | null>(null)
   /** Undefined until main has said which one is open. */
@@ -132,8 +134,10 @@ export class Workbench {
   }
 
   async refreshStatus(): Promise<void> {
+    const mine = ++this.#asked // an answer that comes after a newer question is dropped
     if (!this.project) return void (this.status = null)
-    await this.attempt(async () => void (this.status = await this.ask('run/status', {})))
+    const status = await this.attempt(() => this.ask('run/status', {}))
+    if (status && mine === this.#asked) this.status = status
   }
 
   #hear(message: EventMessage): void {
