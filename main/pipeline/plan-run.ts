@@ -40,12 +40,15 @@ export async function planRun(config: RunConfig, sandbox: Sandbox, text: Sandbox
       skipReason: ids.length === 0 || ids.length >= contextLength ? ('prompt-too-long' as const) : null,
     }
   })
-  for (let t = 1; t <= config.iterations; t++) {
-    if (!prompts.some(({ share, skipReason }) => share === t && skipReason === null)) {
-      throw new AppError('bad-data', `No prompt of iteration ${t} fits the context of ${contextLength} tokens (${config.data.prompts} has ${taken.length} prompts for ${config.iterations} iterations); use shorter or more prompts, or a larger maxLength.`)
-    }
-  }
+  requirePrompts(config, { contextLength, prompts: taken.length }, (t) => prompts.some(({ share, skipReason }) => share === t && skipReason === null))
   return { config, baseSha256: (await hashCheckpoint(config.model)).sha256, prompts }
+}
+
+/** `fits`: whether iteration t has a prompt that leaves room in the context. @throws AppError 'bad-data' for the first that has none */
+export function requirePrompts({ data, iterations }: RunConfig, { contextLength, prompts }: { contextLength: number; prompts: number }, fits: (t: number) => boolean): void {
+  for (let t = 1; t <= iterations; t++) {
+    if (!fits(t)) throw new AppError('bad-data', `No prompt of iteration ${t} fits the context of ${contextLength} tokens (${data.prompts} has ${prompts} prompts for ${iterations} iterations); use shorter or more prompts, or a larger maxLength.`)
+  }
 }
 
 /** Which iteration takes each of `count` prompts, from 1: a seeded deal, as even as can be. */

@@ -100,6 +100,8 @@ describe('a run', () => {
     const unmeasured = await page.ask('estimate/run', { of: { kind: 'settings', settings, sources: { model, sft, prompts, evaluation: [] } }, probe: false })
     expect(unmeasured).toMatchObject({ probe: { how: 'none' }, time: { totalSeconds: null, stages: [] }, memory: { verdict: { fit: 'fits' } } })
     const gpu = await page.ask('estimate/run', { of: { kind: 'settings', settings: { ...settings, device: 'webgpu' }, sources: { model, sft, prompts, evaluation: [] } }, probe: false })
+    const short = await page.request('estimate/run', { of: { kind: 'settings', settings: { ...settings, maxLength: 8 }, sources: { model, sft, prompts, promptsLimit: 4, evaluation: [] } }, probe: false })
+    expect(short).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(/^No prompt of iteration \d fits the context of 8 tokens/) as string } })
     expect(gpu).toMatchObject({ device: 'webgpu', memory: { available: null, verdict: { fit: 'unknown' } } })
   }, 60_000)
 

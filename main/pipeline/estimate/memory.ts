@@ -87,7 +87,7 @@ const millions = (count: number): string => `${(count / 1e6).toFixed(count < 1e7
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`
 
 export interface Held {
-  /** An engine that holds nothing. */
+  /** An engine beside what it holds. */
   readonly runtimeBytes: number
   readonly forwardSlack: number | null
 }
@@ -102,7 +102,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
   const bytesStored = work.storedBytes / parameters
   const weights = 4 * parameters
   const base: EstimatePart[] = [
-    { what: 'runtime', bytes: Math.round(runtimeBytes), formula: 'the engine with nothing loaded, measured' },
+    { what: 'runtime', bytes: Math.round(runtimeBytes), formula: 'the engine beside what it holds, measured' },
     { what: 'weights', bytes: weights, formula: `${millions(parameters)} parameters × 4 B` },
     // A tensor is read whole, then widened to float32; the bytes that were read go with the next collection.
     ...(bytesStored < 3.5 ? [{ what: 'reading', bytes: Math.round(largestTensor * bytesStored), formula: `the largest tensor, ${millions(largestTensor)} × ${bytesStored.toFixed(0)} B` }] : []),

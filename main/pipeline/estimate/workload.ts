@@ -6,7 +6,7 @@ import type { Lengths } from '../../engine/batches.ts'
 import type { Sandbox, SandboxText } from '../../sandbox/host.ts'
 import { toPrompt } from '../../evaluate/tasks.ts'
 import { checkModel } from '../open-model.ts'
-import { sharesOf } from '../plan-run.ts'
+import { requirePrompts, sharesOf } from '../plan-run.ts'
 import { readItems } from '../questions.ts'
 
 export interface Workload {
@@ -52,7 +52,9 @@ export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: Sa
   const idsOf = async (prompts: readonly PromptInput[]): Promise<(readonly number[])[]> => (await text.encodePrompts(prompts)).map((one) => ('ids' in one ? one.ids : []))
   const prompts = await spread(taken, async (some) => (await idsOf(some.map(({ prompt }) => prompt))).map((ids) => ids.length))
   const fits = (length: number): boolean => length > 0 && length < contextLength
-  const shares = sharesOf(taken.length, config)
+  const dealt = sharesOf(taken.length, config)
+  const shares = Array.from({ length: config.iterations }, (_, i) => prompts.filter((length, at) => dealt[at] === i + 1 && fits(length)))
+  requirePrompts(config, { contextLength, prompts: taken.length }, (t) => shares[t - 1]!.length > 0)
   const few = evenly(taken, EXAMPLES)
   const fewIds = await idsOf(few.map(({ prompt }) => prompt))
 
@@ -65,7 +67,7 @@ export async function readWorkload(config: RunConfig, sandbox: Sandbox, text: Sa
     storedBytes: checkpoint.files.filter(({ name }) => name.endsWith('.safetensors')).reduce((sum, { bytes }) => sum + bytes, 0),
     eosIds: text.info.eosIds,
     sft: sft.flatMap((one) => one ?? []),
-    shares: Array.from({ length: config.iterations }, (_, i) => prompts.filter((length, at) => shares[at] === i + 1 && fits(length))),
+    shares,
     prompts: taken.length,
     examples: few.flatMap(({ prompt: input, answer = null, task = null }, i) => (fits(fewIds[i]!.length) ? [{ input, ids: fewIds[i]!, answer, task }] : [])),
     questions: questions.filter(fits),

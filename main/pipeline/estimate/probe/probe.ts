@@ -19,7 +19,7 @@ export interface Rates extends TrainingPace, SamplingPace {
 export interface Probe {
   readonly rates: Rates
   readonly behaviour: Behaviour
-  /** Resident memory of an engine that has opened its first graph and loaded nothing. */
+  /** Resident memory of an engine that has worked, beside the weights it has loaded. */
   readonly runtimeBytes: number
   /** What a graph without a backward pass holds ÷ what its arena would need; null where the graphs are too small to tell. */
   readonly forwardSlack: number | null
@@ -30,7 +30,7 @@ export interface Probe {
 }
 
 export async function probeRun(options: ProbeOptions): Promise<Probe> {
-  const { work, runtimeBytes, startSeconds, signal } = options
+  const { engine, work, startSeconds, signal } = options
   const began = performance.now()
   const [round] = planWork(work, longest).rounds
   const scoring = await probeScoring(options, round!)
@@ -38,6 +38,9 @@ export async function probeRun(options: ProbeOptions): Promise<Probe> {
   const { behaviour, bytesPerToken, observed, steps, ...sampling } = await probeSampling(options, round!.sample[Math.floor(round!.sample.length / 2)]!, scoring.forward)
   signal.throwIfAborted()
   const training = await probeTraining(options, planWork(work, behaviour), scoring.forward)
+  const { rss } = await engine.call('memory', {}, { signal })
+  const loaded = work.config.device === 'cpu' ? 4 * options.footprint.parameters : 0
+  const runtimeBytes = Math.max(options.runtimeBytes, rss - loaded)
   const forwardSlack = await slackOf(options, scoring.largest)
   const seconds = (performance.now() - began) / 1000
   return {
