@@ -3,9 +3,10 @@
  * Between steps only ids, indices, masks and scalars travel to the device, and only scalars come back.
  */
 import { type AdamWScalars, adamwGraph, adamwInPlace, adamwScalars, clipFactor, gradNormGraph, isDecayed } from '../../native-models/training/adamw.ts'
-import { trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
+import { dropoutFeeds } from '../../native-models/training/dropout.ts'
+import { dropoutOf, trainableTensors, trainingGraph } from '../../native-models/training/graphs.ts'
 import type { TensorSpec } from '../../native-models/families/tables.ts'
-import { type Lora, initialLora } from '../../native-models/training/lora.ts'
+import { type Lora, initialLora, widthsOf } from '../../native-models/training/lora.ts'
 import { sizeOf } from '../../native-models/onnx/types.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
@@ -93,9 +94,9 @@ export async function trainStep({ microBatches, learningRate }: TrainStepParams,
   training.settled = false
   let loss = 0
   const pairs: PairMetrics[] = []
-  for (const batch of microBatches) {
+  for (const [i, batch] of microBatches.entries()) {
     signal.throwIfAborted()
-    const result = await accumulate(training, batch, training.params.objective.kind === 'sft' ? 1 / totalTokens : 1 / totalPairs)
+    const result = await accumulate(training, batch, i, training.params.objective.kind === 'sft' ? 1 / totalTokens : 1 / totalPairs)
     loss += result.loss
     pairs.push(...result.pairs)
   }
@@ -111,7 +112,7 @@ export async function trainStep({ microBatches, learningRate }: TrainStepParams,
 
 const completionTokens = ({ sequences }: MicroBatch): number => sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0)
 
-async function accumulate({ params, place, spec, trainable, values, sums }: Training, batch: MicroBatch, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
+async function accumulate({ params, place, spec, trainable, values, sums, step }: Training, batch: MicroBatch, index: number, weight: number): Promise<{ loss: number; pairs: PairMetrics[] }> {
   const { objective } = params
   const { sequences, shape } = batch
   // Asked for anew each time: scoring other models in between may have put the shared one out of memory.
@@ -126,6 +127,8 @@ async function accumulate({ params, place, spec, trainable, values, sums }: Trai
   if (objective.kind === 'sft') {
     feeds['mask'] = tensor('float32', [shape.positions], new Float32Array(shape.positions).fill(1, 0, completionTokens(batch)))
     feeds['scale'] = scalar(weight)
+    const dropout = spec.lora && dropoutOf(objective, shape)
+    for (const { name, shape: size, data } of dropout ? dropoutFeeds(dropout, widthsOf(trainable), [params.seed, step, index]) : []) feeds[name] = tensor('float32', size, data)
     const results = await session.run(feeds, fetches)
     return { loss: numbers(results['loss']!)[0]!, pairs: [] }
   }

@@ -59,7 +59,7 @@ export async function saveModel({ params, model, trainable, values, spec }: Trai
   }
   const adapted = [...linearModules(model.config).keys()].filter((module) => data.has(loraName(module, 'A')))
   const modules = new Map(adapted.map((module) => [module, { a: data.get(loraName(module, 'A'))!, b: data.get(loraName(module, 'B'))! }]))
-  const config = { rank: spec.lora.r, alpha: spec.lora.alpha, dropout: 0, base: basename(params.folder), targets: [...spec.lora.targets] }
+  const config = { rank: spec.lora.r, alpha: spec.lora.alpha, dropout: params.tuning.kind === 'lora' ? (params.tuning.dropout ?? 0) : 0, base: basename(params.folder), targets: [...spec.lora.targets] }
   const { weights } = await explained(() => writeAdapter(folder, { config, modules }, model.config))
   return { ...weights, path: join(folder, basename(weights.path)) }
 }

@@ -5,7 +5,7 @@ import type { LineageRound } from './source.ts'
 /** Python that configures what TRL can of these rounds, and sentences for what it cannot. */
 export function trlOf(rounds: readonly LineageRound[]): { readonly python: string; readonly missing: readonly string[] } {
   const tuning = rounds.at(-1)?.config.tuning
-  const adapter = tuning?.kind === 'lora' ? [`peft_config = LoraConfig(r=${tuning.r}, lora_alpha=${tuning.alpha}, lora_dropout=0.0, target_modules=${JSON.stringify(tuning.targets)}, task_type="CAUSAL_LM")`] : []
+  const adapter = tuning?.kind === 'lora' ? [`peft_config = LoraConfig(r=${tuning.r}, lora_alpha=${tuning.alpha}, lora_dropout=${tuning.dropout ?? '0.0'}, target_modules=${JSON.stringify(tuning.targets)}, task_type="CAUSAL_LM")`] : []
   const python = ['from trl import DPOConfig, SFTConfig', ...(adapter.length > 0 ? ['from peft import LoraConfig', ''] : ['']), ...adapter, ...rounds.map(configOf)].join('\n')
   return { python, missing: [...new Set(rounds.flatMap(missingOf))] }
 }

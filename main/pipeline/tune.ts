@@ -1,7 +1,8 @@
 /** Stage `tune`: SFT of M0 on the seed set D_S gives M1 (METHOD §2.1). */
+import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { planMicroBatches } from '../engine/batches.ts'
-import type { Sequence } from '../engine/protocol.ts'
+import type { Sequence, TrainingParams } from '../engine/protocol.ts'
 import { type StageContext, configOf } from './context.ts'
 import { optimise } from './optimise.ts'
 import { producedName } from './titles.ts'
@@ -10,7 +11,7 @@ export async function tune(context: StageContext): Promise<string> {
   const { sft: hyper } = configOf(context)
   const { sequences, left } = await readExamples(context)
   await optimise(context, {
-    loss: { kind: 'sft' },
+    loss: sftOf(configOf(context)),
     hyper,
     examples: sequences.length,
     microBatches: (members) => planMicroBatches(lengthsOf(members.map((i) => sequences[i]!)), 1).map(({ members: rows, shape }) => ({ sequences: rows.map((row) => sequences[members[row]!]!), shape })),
@@ -18,6 +19,8 @@ export async function tune(context: StageContext): Promise<string> {
   })
   return `${producedName(context.iteration)} from ${sequences.length} examples${left ? `, ${left} left out` : ''}`
 }
+
+export const sftOf = ({ tuning }: Pick<RunConfig, 'tuning'>): TrainingParams['objective'] => ({ kind: 'sft', dropout: tuning.kind === 'lora' ? tuning.dropout : undefined })
 
 /** The examples as tokens, in file order. Without a seed set there are none, and M1 equals M0 (the oracle's round 1 allows it). */
 async function readExamples(context: StageContext): Promise<{ sequences: Sequence[]; left: number }> {

@@ -10,6 +10,7 @@ import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
 import type { Graph, Value } from '../onnx/types.ts'
 import type { ModelConfig } from '../weights/model-config.ts'
+import type { Dropout } from './dropout.ts'
 import { type Lora, loraTensors, withLora } from './lora.ts'
 import { consistencyDpoLoss, sftLoss } from './objectives.ts'
 
@@ -36,7 +37,8 @@ export interface ModelSpec {
   readonly blockBytes?: number
 }
 
-export type Objective = { readonly kind: 'sft' } | { readonly kind: 'dpo'; readonly beta: number }
+/** `dropout` = the share of what an adapter reads that is left out; DPO has none, as TRL: its reference is scored without, and the first loss has to be ln 2. */
+export type Objective = { readonly kind: 'sft'; readonly dropout?: number | undefined } | { readonly kind: 'dpo'; readonly beta: number }
 
 /** What training changes: the adapter's tensors, or every weight. */
 export const trainableTensors = ({ lora, weights }: ModelSpec): readonly TensorSpec[] => (lora ? loraTensors(lora, weights) : weights)
@@ -47,9 +49,9 @@ export const trainableTensors = ({ lora, weights }: ModelSpec): readonly TensorS
  *   places  int64 [positions, 1]    flat index (row·length + t) of the hidden state that predicts the token
  *   targets [positions, 1]          the token itself
  */
-function completionLogps(b: GraphBuilder, { config, lora, headChunk, blockBytes }: ModelSpec, { rows, length, positions }: Bucket): Value {
+function completionLogps(b: GraphBuilder, { config, lora, headChunk, blockBytes }: ModelSpec, { rows, length, positions }: Bucket, dropout: Dropout | null = null): Value {
   const fed = fedParameters(b, vocabularyBlocks(config, blockBytes))
-  const parameters: Parameters = lora ? withLora(b, fed, lora) : fed
+  const parameters: Parameters = lora ? withLora(b, fed, lora, dropout) : fed
   const tokens = fed.ids('tokens', rows * length)
   const predicting = decoder(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
   return b.completionLogps(predicting, head(fed, config), fed.ids('targets', positions), headChunk, config.logitCap)[0]
@@ -63,7 +65,7 @@ export function scoringGraph(model: ModelSpec, bucket: Bucket, float: 'float32' 
 }
 
 /**
- * One micro-batch forward and backward. Further feeds: `sum.<name>` (gradients of the step so far); for SFT mask [positions] and scale []; for DPO refLogps [positions], members [rows, positions],
+ * One micro-batch forward and backward. Further feeds: `sum.<name>` (gradients of the step so far); for SFT mask [positions] and scale [], with dropout `dropoutFeeds`; for DPO refLogps [positions], members [rows, positions],
  * consistency and weight [rows/2, 1] (rows alternate chosen, rejected).
  * Outputs: loss [], `grad.<name>` = sum + gradient; for DPO per pair [rows/2, 1] losses, rewards and logps.
  */
@@ -76,7 +78,7 @@ export function trainingGraph(model: ModelSpec, objective: Objective, bucket: Bu
 /** The same, before lowering and scheduling: what tests and printers look at. */
 export function emitTraining(b: GraphBuilder, model: ModelSpec, objective: Objective, bucket: Bucket): void {
   const { float } = b
-  const logps = completionLogps(b, model, bucket)
+  const logps = completionLogps(b, model, bucket, dropoutOf(objective, bucket))
   const loss = objective.kind === 'sft' ? emitSft(b, logps) : emitDpo(b, logps, bucket, objective.beta)
   b.output('loss', loss)
 
@@ -86,6 +88,10 @@ export function emitTraining(b: GraphBuilder, model: ModelSpec, objective: Objec
     specs.forEach(({ name, shape }, i) => b.output(`grad.${name}`, b.add(grads[i]!, b.input(`sum.${name}`, float, shape))))
   })
 }
+
+/** What the masks of such a graph are made for; null where nothing is left out. */
+export const dropoutOf = (objective: Objective, { rows, length, positions }: Bucket): Dropout | null =>
+  objective.kind === 'sft' && objective.dropout ? { share: objective.dropout, rows: Math.max(rows * length, positions) } : null
 
 function emitSft(b: GraphBuilder, logps: Value): Value {
   return sftLoss(b, logps, b.input('mask', b.float, logps.shape), b.input('scale', b.float, []))

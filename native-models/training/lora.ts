@@ -2,8 +2,9 @@
 import type { Parameters } from '../families/parameters.ts'
 import type { GraphBuilder } from '../onnx/builder.ts'
 import type { TensorSpec } from '../families/tables.ts'
-import { sizeOf } from '../onnx/types.ts'
+import { type Value, sizeOf } from '../onnx/types.ts'
 import { hashText, uniform } from '../random.ts'
+import { type Dropout, dropOut } from './dropout.ts'
 
 export interface Lora {
   readonly r: number
@@ -15,17 +16,22 @@ export interface Lora {
 export const loraName = (module: string, side: 'A' | 'B'): string => `base_model.model.${module}.lora_${side}.weight`
 const isTarget = (lora: Lora, module: string): boolean => lora.targets.includes(module.slice(module.lastIndexOf('.') + 1))
 
-/** Adds the adapter to the linear layers it sits on. Those that read the same x share one product with their A's, stacked. */
-export function withLora(b: GraphBuilder, base: Parameters, lora: Lora): Parameters {
+/** Adds the adapter to the linear layers it sits on. Those that read the same x share one product with their A's, stacked; with dropout each reads an x of its own. */
+export function withLora(b: GraphBuilder, base: Parameters, lora: Lora, dropout: Dropout | null = null): Parameters {
+  const inputA = (module: string, width: number): Value => b.input(loraName(module, 'A'), b.float, [lora.r, width])
+  const downsOf = (x: Value, modules: readonly string[]): Value[] => {
+    const width = x.shape[1]!
+    if (dropout) return modules.map((module) => b.gemm(dropOut(b, x, module, dropout), inputA(module, width), { transB: true }))
+    const down = b.gemm(x, b.concat(modules.map((module) => inputA(module, width)), 0), { transB: true })
+    return modules.length === 1 ? [down] : b.split(down, modules.map(() => lora.r), 1)
+  }
   return {
     ...base,
     linears(x, modules) {
       const adapted = modules.filter(({ module }) => isTarget(lora, module))
       const outputs = base.linears(x, modules)
       if (adapted.length === 0) return outputs
-      const stack = b.concat(adapted.map(({ module }) => b.input(loraName(module, 'A'), b.float, [lora.r, x.shape[1]!])), 0)
-      const down = b.gemm(x, stack, { transB: true })
-      const downs = adapted.length === 1 ? [down] : b.split(down, adapted.map(() => lora.r), 1)
+      const downs = downsOf(x, adapted.map(({ module }) => module))
       return modules.map((one, i) => {
         const part = downs[adapted.indexOf(one)]
         return part ? b.gemm(part, b.input(loraName(one.module, 'B'), b.float, [one.out, lora.r]), { transB: true, alpha: lora.alpha / lora.r, c: outputs[i]! }) : outputs[i]!
@@ -42,6 +48,13 @@ export function loraTensors(lora: Lora, weights: readonly TensorSpec[]): TensorS
     return [{ name: loraName(module, 'A'), shape: [lora.r, shape[1]!] }, { name: loraName(module, 'B'), shape: [shape[0]!, lora.r] }]
   })
 }
+
+/** How wide what each adapted module reads is, from the adapter's tensors. */
+export const widthsOf = (tensors: readonly TensorSpec[]): Map<string, number> =>
+  new Map(tensors.flatMap(({ name, shape }) => {
+    const [, module] = /^base_model\.model\.(.*)\.lora_A\.weight$/.exec(name) ?? []
+    return module === undefined ? [] : [[module, shape[1]!] as const]
+  }))
 
 /** PEFT's start: A uniform in ±1/√in (kaiming with a = √5), B zero, so that the adapted model is the base model. */
 export function initialLora(spec: TensorSpec, seed: number): Float32Array {

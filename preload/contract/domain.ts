@@ -49,6 +49,8 @@ export const Tuning = z.discriminatedUnion('kind', [
     kind: z.literal('lora'),
     r: z.int().min(1).max(1024).default(16),
     alpha: z.number().positive().default(32),
+    /** The share of what the adapter reads that is left out at random in each step of SFT; nothing unless given. DPO leaves nothing out, as in TRL. */
+    dropout: z.number().min(0).max(0.9).optional(),
     targets: z.array(LoraTarget).min(1).default([...loraTargets]),
   }),
   z.strictObject({ kind: z.literal('full') }),

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { EngineHost } from '../../main/engine/host.ts'
 import type { MicroBatch, SavedFile, Sequence, TrainingParams } from '../../main/engine/protocol.ts'
 import { scheduleFactor } from '../../native-models/training/schedule.ts'
-import { writeAdapter } from '../../native-models/weights/adapter.ts'
+import { readAdapter, writeAdapter } from '../../native-models/weights/adapter.ts'
 import { parseConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { Goldens, expectAllClose, expectClose, goldenJson, goldenPath, lora, rowsOf } from '../golden/fixtures.ts'
@@ -165,6 +165,20 @@ describe('a checkpoint', () => {
     await expect(mortal.call('trainStep', { microBatches: steps[3]!, learningRate: 1e-3 })).rejects.toMatchObject({ code: 'engine-died', message: expect.stringContaining('Resume') })
     expect((await train({ ...params(), resume: path }, steps.slice(3), 'killed', 1e-3, mortal)).sha256).toBe(whole.sha256)
     expect(mortal.generation).toBe(2)
+  })
+
+  test('with dropout too: what is left out depends on seed, step and batch alone', async () => {
+    const tuning = { ...loraTuning, dropout: 0.3 }
+    const dropping = trainingOf(base.folder, { tuning, objective: { kind: 'sft', dropout: 0.3 } })
+    const batches = [[sftBatch(sequences.slice(0, 4)), sftBatch(sequences.slice(4))], [sftBatch(sequences)], [sftBatch(sequences.slice(2))]]
+    const uninterrupted = await train(dropping, batches, 'dropping-whole')
+    await engine.call('startTraining', dropping)
+    for (const microBatches of batches.slice(0, 2)) await engine.call('trainStep', { microBatches, learningRate: 1e-3 })
+    const { path } = await engine.call('saveCheckpoint', { path: join(scratch, 'dropping-two.safetensors') })
+    expect((await train({ ...dropping, resume: path }, batches.slice(2), 'dropping-resumed', 1e-3, startEngine())).sha256).toBe(uninterrupted.sha256)
+    expect((await train({ ...dropping, seed: 6 }, batches, 'dropping-otherwise')).sha256).not.toBe(uninterrupted.sha256)
+    expect((await train({ ...dropping, objective: sft }, batches, 'dropping-nothing')).sha256).not.toBe(uninterrupted.sha256)
+    expect(readAdapter(join(scratch, 'dropping-whole'), parseConfig(gqaConfig, 'config.json')).config.dropout).toBe(0.3)
   })
 
   test('of full tuning as well', async () => {

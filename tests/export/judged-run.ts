@@ -19,7 +19,7 @@ const waits = async (work: Promise<string>): Promise<void> => {
 }
 
 export async function makeJudgedRun(folder: string, overrides: ConfigOverrides = {}): Promise<void> {
-  await waits(start(folder, smallRun({ gate: 'require', iterations: 2, data: { sftLimit: 40, promptsLimit: 40 }, sampling: { maxNewTokens: 12 }, ...overrides })))
+  await waits(start(folder, smallRun({ gate: 'require', iterations: 2, data: { sftLimit: 40, promptsLimit: 40 }, sampling: { maxNewTokens: 12 }, tuning: { kind: 'lora', dropout: 0.1 }, ...overrides })))
   inProject(folder, (db, run) => {
     const iteration = iterationOf(db, 'run1.i1')!
     const ranked = rankedIteration(db, iteration)!

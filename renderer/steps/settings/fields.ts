@@ -43,9 +43,9 @@ function within<Group extends keyof RunSettings, Key extends keyof RunSettings[G
 const whole = <Group extends keyof RunSettings>(group: Group, field: Omit<SettingField, 'group' | 'read' | 'write'>): SettingField => ({ ...field, group, read: (settings) => settings[group] as Value, write: (_, value) => value as RunSettings[Group] })
 
 /** A field of LoRA; null while every weight is trained. */
-const lora = (key: 'r' | 'alpha', field: Omit<SettingField, 'group' | 'read' | 'write'>): SettingField => ({
+const lora = (key: 'r' | 'alpha' | 'dropout', field: Omit<SettingField, 'group' | 'read' | 'write'>): SettingField => ({
   ...field, group: 'tuning',
-  read: ({ tuning }) => (tuning.kind === 'lora' ? tuning[key] : null),
+  read: ({ tuning }) => (tuning.kind === 'lora' ? (tuning[key] ?? 0) : null),
   write: ({ tuning }, value) => (tuning.kind === 'lora' ? { ...tuning, [key]: Number(value) } : tuning),
 })
 
@@ -77,6 +77,7 @@ export const sections: readonly SettingSection[] = [
       { group: 'tuning', label: 'What is trained', hint: 'A LoRA adapter needs far less memory; full training changes every weight.', kind: 'choice', options: [{ value: 'lora', label: 'a LoRA adapter' }, { value: 'full', label: 'every weight' }], read: ({ tuning }) => tuning.kind, write: ({ tuning }, value) => (value === tuning.kind ? tuning : value === 'lora' ? adapter : { kind: 'full' }) },
       lora('r', { label: 'LoRA rank', hint: 'Size of the adapter; 8 to 64 is usual.', kind: 'number', min: 1, max: 1024, step: 1 }),
       lora('alpha', { label: 'LoRA alpha', hint: 'Its weight is alpha ÷ rank; twice the rank is usual.', kind: 'number', above: 0 }),
+      lora('dropout', { label: 'LoRA dropout', hint: 'Share of what the adapter reads that each step of SFT leaves out; 0 is none, the paper takes .1.', kind: 'number', min: 0, max: 0.9 }),
       within('sft', 'epochs', { label: 'SFT epochs', hint: 'Times over the examples; too many over-fit, and the rewards lose their signal.', kind: 'number', above: 0 }),
       within('sft', 'learningRate', { label: 'SFT learning rate', hint: 'LoRA: about 1e-4; every weight: about 5e-6.', kind: 'number', above: 0 }),
       within('sft', 'batchSize', { label: 'SFT batch', hint: 'Examples a step.', kind: 'number', min: 1, step: 1 }),
