@@ -147,7 +147,7 @@ export class Workbench {
   /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */
   openProject(folder: string): OpenedProject {
     if (this.#open?.project.folder === folder) return this.current()!
-    if (this.#job) this.requireIdle()
+    if (this.#open) this.requireIdle() // before the other one is locked: a refusal would leave it so
     if (this.#closed?.folder === folder) throw beingMoved(folder)
     if (!isProject(folder)) throw new AppError('bad-arguments', `${folder} holds no Creamery project; choose the folder of one.`)
     const next = openWhatIsFree(folder)

@@ -11,6 +11,7 @@ import { type TestHost, openTestHost } from './client.ts'
 const iterationId = ids.i1
 let test: TestHost
 let workbench: Workbench
+let other: string
 beforeAll(async () => {
   test = await openTestHost()
   workbench = test.workbench
@@ -20,6 +21,10 @@ beforeAll(async () => {
   insertFinishedRound(project.db, { prompts: 2000 })
   insertPairedStages(project.db)
   project.close()
+  other = join(test.folder, 'projects', 'Other')
+  const another = openProject(other)
+  insertPlan(another.db)
+  another.close()
   workbench.openProject(folder)
 })
 afterAll(() => test.close())
@@ -57,12 +62,14 @@ describe('another ranking of 2000 prompts', () => {
     const busy = /ranking again.*let it end/
     expect(() => handlers['run/start'](workbench, { key: 'start-job', gate: 'ask' })).toThrow(busy)
     expect(() => workbench.closeProject()).toThrow(busy)
+    expect(() => workbench.openProject(other)).toThrow(busy)
     await expect(apply('apply-again', 'tau-a')).rejects.toThrow(busy)
     expect(handlers['run/status'](workbench, {})).toMatchObject({ iterations: [{}, { iterationId }] })
     expect(await applied).toEqual({ iterationId, setId: `${iterationId}.set1`, branched: false })
     expect(await judged).toMatchObject({ judged: 1 })
     expect(order).toEqual(['ranked', 'judged']) // its row waits for the transaction aside, not the loop with it
     expect(longest()).toBeLessThan(50)
+    openProject(other).close() // the refusal left no lock behind
     expect(await apply('apply-again', 'tau-a')).toMatchObject({ setId: `${iterationId}.set2` }) // what was refused may be tried again
   })
 })
