@@ -133,6 +133,21 @@ test('all responses are put in order by keys, and the close says which judge ord
   expect(await workbench.ask('audit/trust', { session: session!.session })).toMatchObject({ planned: 4, ordered: 4, skipped: 0 })
 })
 
+test('while it is open, pages that show what the judge says warn of it and lead back', async ({ page, person }) => {
+  const notice = page.getByRole('main').getByText("looking here tells you the judge's choice")
+  await person.goesTo('Rank')
+  await person.settles()
+  await expect(notice).toHaveCount(0)
+  await person.goesTo('Spot-check')
+  await person.startsSpotCheck({ pairs: 5 })
+  for (const place of ['Rank', 'History'] as const) {
+    await person.goesTo(place)
+    await expect(notice).toBeVisible()
+    await page.getByRole('link', { name: 'Go on with the spot-check' }).click()
+    await expect(person.item).toBeVisible()
+  }
+})
+
 test.describe('the gate', () => {
   test('is undecided after few pairs: more are audited, and what was judged counts on', async ({ page, person }) => {
     await person.goesTo('Spot-check')

@@ -82,3 +82,23 @@ test('nothing moves for those who ask for less of it', async ({ page, person }) 
   }).map(({ outerHTML }) => outerHTML.slice(0, 80)))
   expect(moving).toEqual([])
 })
+
+test('the steps stand beside the open project only, and a link leads back to where it was left', async ({ page, person }) => {
+  await person.goesTo('Evaluate')
+  await page.getByRole('link', { name: 'Creamery' }).click()
+  await person.sees('Align a small language model with itself, on this computer')
+  await expect(person.rail).toBeHidden()
+  await person.presses('New project')
+  await expect(person.rail).toBeHidden()
+  await page.getByRole('link', { name: 'Back to Demo' }).click()
+  await expect(page).toHaveTitle('Evaluate · Creamery')
+  await expect(person.rail).toBeVisible()
+})
+
+test('an iteration that was trained without a spot-check shows that, and asks nothing any more', async ({ page, person }) => {
+  await person.goesTo('Spot-check')
+  await person.chooses(2)
+  await person.sees(/^Nobody looked at M2.s judgements/)
+  await expect(person.button('Continue to Train')).toBeEnabled()
+  await expect(page.getByLabel('Annotator')).toHaveCount(0)
+})
