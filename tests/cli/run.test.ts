@@ -93,7 +93,7 @@ it.skipIf(!storiesAreThere)('runs stories260K (raw text, no template) on OASST p
   const project = join(temporaryFolder(), 'project')
   const data = fromRoot('../shared/assets/data/oasst1')
   const config = fileWith(JSON.stringify({
-    model: stories,
+    model: stories, threads: 1,
     data: { sft: join(data, 'en_100_tree.jsonl'), sftLimit: 32, prompts: join(data, 'prompt_lottery_en_250_text.jsonl'), promptsLimit: 64 },
     method: 'cream-avg', maxLength: 512, sft: { learningRate: 1e-4, batchSize: 8 }, dpo: { learningRate: 1e-4, batchSize: 8 },
     sampling: { maxNewTokens: 32 },

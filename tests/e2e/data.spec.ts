@@ -3,10 +3,7 @@ import { expect, test } from './workbench.ts'
 test('a file of unknown columns is read by columns named by hand, its rejects are saved, and held-out questions are left out of it', async ({ page, person, workbench }) => {
   workbench.write('data/odd.csv', 'foo,bar\nWhy?,So.\n,x\nWho?,Me.\nWho?,You.\n')
   workbench.write('data/held.jsonl', '{"prompt": "Why?", "answer": "So."}\n{"prompt": "New?", "answer": "So."}\n')
-  await person.presses('New project')
-  await person.presses('Take the bundled model')
-  await expect(person.button('Continue to the data')).toBeEnabled()
-  await person.presses('Continue to the data')
+  await person.comesToTheData()
   const prompts = page.getByRole('region', { name: /^Prompts/ })
   await prompts.getByRole('button', { name: /Choose/ }).first().click()
   await person.picks('data', 'odd.csv')

@@ -44,10 +44,7 @@ test('lines that cannot be used are counted with their reasons, an empty file an
   workbench.write('data/some-bad.jsonl', `${lines('prompts.jsonl', 20)}\n{"prompt": 7}\n{"prompt": "no end\nplain words\n{"text": "no prompt"}\n`)
   workbench.write('data/empty.jsonl', '')
   workbench.write('data/binary.jsonl', '\u0000\u0001\u0002PAR')
-  await person.presses('New project')
-  await person.presses('Take the bundled model')
-  await expect(person.button('Continue to the data')).toBeEnabled()
-  await person.presses('Continue to the data')
+  await person.comesToTheData()
   const prompts = page.getByRole('region', { name: /^Prompts/ })
 
   await prompts.getByRole('button', { name: 'Choose another …' }).click()

@@ -65,6 +65,14 @@ export class Person {
     await list.selectOption(name)
   }
 
+  /** From the projects to a new one's data: the model is the bundled one. */
+  async comesToTheData(): Promise<void> {
+    await this.presses('New project')
+    await this.presses('Take the bundled model')
+    await expect(this.button('Continue to the data')).toBeEnabled()
+    await this.presses('Continue to the data')
+  }
+
   /** In the open file picker: from home through folders to what is taken. A picker is opened first, where none is. */
   async picks(...path: string[]): Promise<void> {
     const picker = this.page.getByRole('group').filter({ has: this.page.getByRole('button', { name: /^creamery-e2e-/ }).or(this.page.getByRole('navigation', { name: 'Folder' })) })
