@@ -4,6 +4,7 @@ import type { EstimatePart, StageMemory } from '../../../preload/contract/reques
 import type { Device } from '../../../preload/contract/domain.ts'
 import type { BatchShape, Footprint, FootprintParams, GraphSize } from '../../engine/protocol.ts'
 import { type SamplingBatch, type WorkPlan, distinctShapes, openings } from './plan.ts'
+import { sftOf } from '../tune.ts'
 import type { Workload } from './workload.ts'
 
 /** A session beside its arena, measured on onnxruntime-node 1.30: its own structures, and each node's. */
@@ -28,7 +29,7 @@ export function shapesToSize(work: Workload, plan: WorkPlan): FootprintParams {
   return {
     folder: config.model, tuning: config.tuning, device: config.device,
     scoring: thinned(scoring),
-    training: [...thinned(sft).map((shape) => ({ objective: { kind: 'sft' as const }, shape })), ...thinned(dpo).map((shape) => ({ objective: { kind: 'dpo' as const, beta: config.dpo.beta }, shape }))],
+    training: [...thinned(sft).map((shape) => ({ objective: sftOf(config), shape })), ...thinned(dpo).map((shape) => ({ objective: { kind: 'dpo' as const, beta: config.dpo.beta }, shape }))],
     sampling: sampling.map(({ shape }) => shape),
   }
 }
