@@ -28,9 +28,18 @@ export const secondsFor = ({ fixed, perFlop }: Line, work: number): number => fi
 
 /** Through the smallest and the largest work timed; neither part below 0. One size alone, or two that hardly differ: all of it work. */
 export function lineThrough(timings: readonly Timing[]): Line {
-  const [first, last] = [timings.reduce((a, b) => (b.work < a.work ? b : a)), timings.reduce((a, b) => (b.work > a.work ? b : a))]
-  if (last.work < 1.5 * first.work) return { fixed: 0, perFlop: last.seconds / last.work }
+  const [first, last] = ends(timings)
+  if (isOneSize(first, last)) return { fixed: 0, perFlop: last.seconds / last.work }
   const perFlop = Math.max(0, (last.seconds - first.seconds) / (last.work - first.work))
   const fixed = first.seconds - perFlop * first.work
   return fixed >= 0 ? { fixed, perFlop } : { fixed: 0, perFlop: last.seconds / last.work }
 }
+
+/** The same of opening graphs: where one size alone was timed, every shape takes as long. */
+export function openingLine(timings: readonly Timing[]): Line {
+  const [first, last] = ends(timings)
+  return isOneSize(first, last) ? { fixed: last.seconds, perFlop: 0 } : lineThrough(timings)
+}
+
+const ends = (timings: readonly Timing[]): [Timing, Timing] => [timings.reduce((a, b) => (b.work < a.work ? b : a)), timings.reduce((a, b) => (b.work > a.work ? b : a))]
+const isOneSize = (first: Timing, last: Timing): boolean => last.work < 1.5 * first.work

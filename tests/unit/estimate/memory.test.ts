@@ -3,7 +3,7 @@ import { arenaBytes, executionOrder } from '../../../native-models/onnx/arena.ts
 import { GraphBuilder } from '../../../native-models/onnx/builder.ts'
 import { heldBytes, sessionBytes } from '../../../main/pipeline/estimate/memory.ts'
 import { verdictOf, worse } from '../../../main/pipeline/estimate/verdict.ts'
-import { lineThrough, secondsFor } from '../../../main/pipeline/estimate/work.ts'
+import { lineThrough, openingLine, secondsFor } from '../../../main/pipeline/estimate/work.ts'
 
 const MB = 2 ** 20
 /** x [n] → a chain of `length` activations, each read by the next alone. */
@@ -76,6 +76,11 @@ describe('rates', () => {
     const line = lineThrough([{ work: 100, seconds: 3 }, { work: 300, seconds: 5 }, { work: 200, seconds: 9 }])
     expect(line).toEqual({ fixed: 2, perFlop: 0.01 })
     expect(secondsFor(line, 1000)).toBe(12)
+  })
+
+  it('of opening graphs do not grow with work where one size alone was timed', () => {
+    expect(openingLine([{ work: 100, seconds: 3 }])).toEqual({ fixed: 3, perFlop: 0 })
+    expect(openingLine([{ work: 100, seconds: 3 }, { work: 300, seconds: 5 }])).toEqual({ fixed: 2, perFlop: 0.01 })
   })
 
   it('never go below zero, whatever noise measured', () => {

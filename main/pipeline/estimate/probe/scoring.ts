@@ -1,7 +1,7 @@
 /** Forward passes: from one short sequence up to as much of a usual batch as there is time for. */
 import type { BatchShape } from '../../../engine/protocol.ts'
 import type { RoundPlan } from '../plan.ts'
-import { type Line, type Timing, forwardWork, lineThrough, secondsFor } from '../work.ts'
+import { type Line, type Timing, forwardWork, lineThrough, openingLine, secondsFor } from '../work.ts'
 import { type ProbeOptions, type Timed, affordable, middle, placeOf, sequencesFor, timed } from './timing.ts'
 
 /** Seconds of one call at most, as far as the smaller ones tell. */
@@ -44,5 +44,5 @@ export async function probeScoring(options: ProbeOptions, { score }: RoundPlan):
     if (opened.length === 2 || larger.rows <= shape.rows) break
     shape = larger
   }
-  return { loadSeconds: Math.max(0, start.first - start.again), forward: lineThrough(passes), open: lineThrough(opened), largest, sequences }
+  return { loadSeconds: Math.max(0, start.first - start.again), forward: lineThrough(passes), open: openingLine(opened), largest, sequences }
 }

@@ -1,7 +1,7 @@
 /** Training steps of a new adapter at rate 0; nothing is written. SFT's: a DPO step is the same graph with another end. */
 import type { BatchShape, TrainingParams } from '../../../engine/protocol.ts'
 import type { WorkPlan } from '../plan.ts'
-import { type Line, forwardWork, lineThrough, secondsFor, stepWork } from '../work.ts'
+import { type Line, forwardWork, lineThrough, openingLine, secondsFor, stepWork } from '../work.ts'
 import { type ProbeOptions, affordable, middle, placeOf, sequencesFor, timeAgain, timed } from './timing.ts'
 
 /** Seconds of the whole part, where a smaller measurement will do, and of one step. */
@@ -44,9 +44,7 @@ export async function probeTraining(options: ProbeOptions, { rounds, tune }: Wor
     const measured = [{ shape: large, ...atLarge }, ...(atSmall ? [{ shape: SMALL, ...atSmall }] : [])]
     return {
       step: lineThrough(measured.map(({ shape: of, again }) => ({ work: workOf(of), seconds: Math.max(0, again - updateSeconds) }))),
-      openStep: atSmall
-        ? lineThrough(measured.map(({ shape: of, first, again }) => ({ work: workOf(of), seconds: Math.max(0, first - again) })))
-        : { fixed: opening, perFlop: 0 },
+      openStep: openingLine(measured.map(({ shape: of, first, again }) => ({ work: workOf(of), seconds: Math.max(0, first - again) }))),
       updateSeconds, steps,
     }
   } finally {
