@@ -63,7 +63,7 @@ export interface SandboxStream {
 }
 
 /** What hangs is over within 5 s: this silence, the supervisor's second look and the kill. */
-const defaultLimits: Limits = { call: 4500, start: 30_000 }
+const defaultLimits: Limits = { call: 4000, start: 30_000 }
 
 export function startSandbox(limits: Partial<Limits> = {}): Sandbox {
   const supervisor = supervise(startSandboxChild, { ...defaultLimits, ...limits })

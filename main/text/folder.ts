@@ -1,6 +1,6 @@
 /** What a Hugging Face model folder says about text (FORMATS "Models in"): tokenizer, special tokens, end tokens, chat template. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import { parseInPieces } from './json-pieces.ts'
@@ -37,7 +37,7 @@ export function readTextFiles(folder: string, alive = (): void => undefined): Te
   if (!existsSync(tokenizerPath)) {
     throw new AppError('bad-text', `${folder} has no tokenizer.json. Save the tokenizer in its fast form first: AutoTokenizer.from_pretrained(<model>).save_pretrained(<folder>).`)
   }
-  const bytes = readFileSync(tokenizerPath)
+  const bytes = read(tokenizerPath)
   const tokenizerHash = sha256(bytes)
   const text = bytes.toString('utf8')
   alive()
@@ -58,9 +58,20 @@ export function readTextFiles(folder: string, alive = (): void => undefined): Te
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
 
+/** Four times the largest there is. */
+const largestFile = 2 ** 27
+
+/** A file of a size that it may have: a device or a pipe would be read for ever. */
+function read(path: string): Buffer {
+  const file = statSync(path)
+  if (!file.isFile()) throw new AppError('bad-text', `${path} is not a file. Download or save the model folder again.`)
+  if (file.size > largestFile) throw new AppError('bad-text', `${path} has ${file.size} bytes, more than the ${largestFile} such a file may have. Check that it is the right file.`)
+  return readFileSync(path)
+}
+
 function readObject(folder: string, name: string): Json | null {
   const path = join(folder, name)
-  return existsSync(path) ? parseObject(readFileSync(path, 'utf8'), path) : null
+  return existsSync(path) ? parseObject(read(path).toString('utf8'), path) : null
 }
 
 function parseObject(text: string, path: string, alive = (): void => undefined): Json {
@@ -105,7 +116,7 @@ function findEosIds(folder: string): number[] {
 /** chat_template.jinja, then chat_template.json, then tokenizer_config.json, as transformers looks for them. */
 function findTemplate(folder: string, config: Json): string | null {
   const path = join(folder, 'chat_template.jinja')
-  if (existsSync(path)) return readFileSync(path, 'utf8')
+  if (existsSync(path)) return read(path).toString('utf8')
   const stored = readObject(folder, 'chat_template.json')?.chat_template ?? config.chat_template
   if (stored === undefined || stored === null) return null
   if (typeof stored === 'string') return stored

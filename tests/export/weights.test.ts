@@ -161,6 +161,17 @@ describe('GGUF', () => {
     expect(readFileSync(join(target, 'README.md'), 'utf8')).toMatch(/2 tensors stay F16, since their rows do not divide by 32: blk\.0\.ffn_down\.weight, blk\.1\.ffn_down\.weight/)
   })
 
+  test('the tokenizer’s own end is named first, as its template writes it, and the others behind it', async () => {
+    const folder = join(scratch, 'two ends')
+    cpSync(bundled, folder, { recursive: true })
+    writeFileSync(join(folder, 'generation_config.json'), JSON.stringify({ eos_token_id: [2, 4] }))
+    const { files, proof } = await exportFolder(tools, { folder, adapter: null }, { format: 'gguf', precision: 'q8_0' }, join(scratch, 'two ends out'), { textFolder: folder })
+    expect(proof.checks.filter(({ passed }) => !passed)).toEqual([])
+    const file = openGguf(join(scratch, 'two ends out', files.find(({ name }) => name.endsWith('.gguf'))!.name))
+    expect(['eos', 'eot'].map((key) => file.metadata.get(`tokenizer.ggml.${key}_token_id`))).toEqual([4, 2])
+    file.close()
+  })
+
   test('a file cut short, or changed in its head, is refused with a sentence', async () => {
     const target = join(scratch, 'whole')
     await exportFolder(tools, bundledModel, { format: 'gguf', precision: 'f16' }, target)

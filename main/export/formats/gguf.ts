@@ -1,5 +1,6 @@
 /** One GGUF file with its tokenizer and template, and an Ollama Modelfile beside it. */
 import { join } from 'node:path'
+import type { ModelConfig } from '../../../native-models/weights/config.ts'
 import { writeWhole } from '../../../native-models/weights/files.ts'
 import type { GgufPrecision } from '../../../preload/contract/requests/export.ts'
 import { type TextFiles, readTextFiles } from '../../text/folder.ts'
@@ -37,11 +38,12 @@ export const gguf: Format<'gguf'> = {
 
   async write(source, folder, { precision }, tools) {
     const tensors = planTensors(source, precision)
-    const { metadata, notes } = await describeText(source, tools)
+    const text = readTextFiles(source.textFolder)
+    const { metadata, notes } = await describeText(text, source.config, tools)
     const name = ggufFile(source, precision)
     const head = buildHead(new Map([...general(source, precision), ...settingsOf(source.config), ...metadata]), tensors)
     const file = await writeWhole(join(folder, name), dataOf(head, source, tensors, tools))
-    const guide = await writeWhole(join(folder, MODELFILE), [new TextEncoder().encode(await guideTo(name, source, tools))])
+    const guide = await writeWhole(join(folder, MODELFILE), [new TextEncoder().encode(await guideTo(name, text, source, tools))])
     return { files: [file, guide], notes: [...notes, ...notesOf(source, tensors, precision)] }
   },
 
@@ -62,8 +64,8 @@ function general(source: ExportSource, precision: GgufPrecision): Metadata {
 }
 
 /** The text side, with what the sandbox finds of it. */
-export async function describeText({ textFolder, config }: ExportSource, { text }: Pick<ExportTools, 'text'>): Promise<GgufTokenizer> {
-  return tokenizerOf(readTextFiles(textFolder), { vocabSize: config.vocabSize, bosId: text.info.bosId, eosIds: text.info.eosIds, addsBos: await addsBos(readTextFiles(textFolder), text) })
+async function describeText(files: TextFiles, { vocabSize }: Pick<ModelConfig, 'vocabSize'>, { text }: Pick<ExportTools, 'text'>): Promise<GgufTokenizer> {
+  return tokenizerOf(files, { vocabSize, bosId: text.info.bosId, eosIds: text.info.eosIds, addsBos: await addsBos(files, text) })
 }
 
 /** Whether a raw text is given a BOS: tokenizer_config's word, else what the post-processor does. */
@@ -83,8 +85,7 @@ function* dataOf(head: Uint8Array, source: ExportSource, tensors: ReturnType<typ
   }
 }
 
-async function guideTo(name: string, source: ExportSource, { text }: ExportTools): Promise<string> {
-  const files = readTextFiles(source.textFolder)
+async function guideTo(name: string, files: TextFiles, source: ExportSource, { text }: ExportTools): Promise<string> {
   const turns = text.info.hasTemplate ? await findTurns(async (messages, addGenerationPrompt) => text.render([...messages], { addGenerationPrompt }).catch(() => null), files.specials.bos_token) : null
   const stops = (await text.decode(text.info.eosIds.map((id) => [id]), { skipSpecial: false })).filter((stop) => stop !== '')
   return modelfile(name, { turns, hasTemplate: text.info.hasTemplate, stops, context: contextOf(source.config), bos: (await addsBos(files, text)) ? files.specials.bos_token : null })

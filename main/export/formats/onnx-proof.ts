@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { dequantiseFourBit, quantiseFourBit } from '../../../native-models/interchange/four-bit.ts'
-import { writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
+import { rowBlocks, writeCheckpoint } from '../../../native-models/weights/checkpoint.ts'
 import { readJson } from '../../../native-models/weights/files.ts'
 import { linearModules } from '../../../native-models/weights/tensors.ts'
 import type { OnnxPrecision, Proof, ProofCheck } from '../../../preload/contract/requests/export.ts'
@@ -10,7 +10,7 @@ import type { ExportTools } from '../format.ts'
 import { judgeLogits, logitsOf } from '../proof/logits.ts'
 import { type Delta, check, looking, proofOf } from '../proof/proof.ts'
 import { sequencesFor } from '../proof/prompts.ts'
-import type { ExportSource } from '../source.ts'
+import { BLOCK_ELEMENTS, type ExportSource } from '../source.ts'
 import { compareTextFolder } from './merged.ts'
 import { GENAI_FILE, modelFile } from './onnx-configs.ts'
 
@@ -61,11 +61,13 @@ async function asItsCodesSay(source: ExportSource, target: string, sequences: re
   try {
     await writeCheckpoint(folder, source.configJson, source.tensors.map(({ name, shape }) => ({
       name, shape, dtype: 'F32' as const,
-      data: () => {
-        tools.signal.throwIfAborted()
-        const values = source.readTensor(name)
+      *data(): Generator<Float32Array> {
         const isCoded = shape.length === 2 && linears.has(name.replace(/\.weight$/, ''))
-        return isCoded ? dequantiseFourBit(quantiseFourBit(values, shape[1]!), shape[1]!) : values
+        for (const [from, to] of rowBlocks(shape, BLOCK_ELEMENTS)) {
+          tools.signal.throwIfAborted()
+          const values = source.readRows(name, from, to)
+          yield isCoded ? dequantiseFourBit(quantiseFourBit(values, shape[1]!), shape[1]!) : values
+        }
       },
     })))
     const coded = await logitsOf({ folder, adapter: null }, sequences, tools)

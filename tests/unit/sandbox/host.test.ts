@@ -124,7 +124,7 @@ describe('imported code that does not end', () => {
     const ticking = setInterval(() => ticks++, 10)
     const hung = hostile.encodePrompts([[{ role: 'system', content: 's' }, { role: 'user', content: 'u' }]])
     const queued = other.encode(['hello'], { special: false })
-    await expect(hung).rejects.toMatchObject({ code: 'sandbox-died', message: expect.stringMatching(/no sign of life for 4\.5 s while it was tokenising prompts 1–1 of 1/) })
+    await expect(hung).rejects.toMatchObject({ code: 'sandbox-died', message: expect.stringMatching(/no sign of life for 4 s while it was tokenising prompts 1–1 of 1/) })
     clearInterval(ticking)
     expect(performance.now() - began).toBeLessThan(5000)
     expect(ticks).toBeGreaterThan(200) // main's loop kept turning

@@ -1,3 +1,5 @@
+import { mkdirSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { truncateExample } from '../../../main/text/example.ts'
 import { openText } from '../../../main/text/model.ts'
@@ -154,6 +156,14 @@ describe('the folder', () => {
     const files = { 'tokenizer_config.json': {}, 'special_tokens_map.json': { eos_token: { content: '<|end|>' } }, 'config.json': { eos_token_id: 7 } }
     expect(openText(byteLevelFolder({ ...files, 'generation_config.json': {} })).eosIds).toEqual([7, ids.end])
     expect(openText(byteLevelFolder({ ...files, 'generation_config.json': { eos_token_id: 9 } })).eosIds).toEqual([9, ids.end])
+  })
+
+  it('refuses devices, pipes and files of no honest size unread', () => {
+    const [odd, large] = [writeFolder({}), writeFolder({ 'tokenizer.json': '{}' })]
+    mkdirSync(join(odd, 'tokenizer.json'))
+    truncateSync(join(large, 'tokenizer.json'), 2 ** 27 + 1)
+    expect(refusal(() => openText(odd))).toMatchObject({ code: 'bad-text', message: expect.stringContaining('is not a file') })
+    expect(refusal(() => openText(large))).toMatchObject({ code: 'bad-text', message: expect.stringContaining('134217729 bytes') })
   })
 
   it('refuses what it cannot read, with a sentence', () => {

@@ -39,7 +39,9 @@ export function tokenizerOf({ tokenizer, specials, template }: TextFiles, { voca
   const added = (tokenizer['added_tokens'] ?? []) as readonly Added[]
   const { metadata, notes, tokens } = modelOf(tokenizer, model, added, vocabSize)
   const idOf = (text: string | null): number | null => (text !== null && tokens.texts.includes(text) ? tokens.texts.indexOf(text) : null)
-  const ids: [string, number | null][] = [['bos_token_id', bosId], ['eos_token_id', eosIds[0] ?? null], ['eot_token_id', eosIds[1] ?? null], ['eom_token_id', eosIds[2] ?? null], ['unknown_token_id', idOf(specials.unk_token)], ['padding_token_id', idOf(specials.pad_token)]]
+  const own = idOf(specials.eos_token) // first: templates write it by that name
+  const ends = eosIds.toSorted((one, other) => Number(other === own) - Number(one === own))
+  const ids: [string, number | null][] = [['bos_token_id', bosId], ['eos_token_id', ends[0] ?? null], ['eot_token_id', ends[1] ?? null], ['eom_token_id', ends[2] ?? null], ['unknown_token_id', idOf(specials.unk_token)], ['padding_token_id', idOf(specials.pad_token)]]
   const entries: [string, Value][] = [
     ...metadata,
     ['tokens', { type: 'strings', value: tokens.texts }],
@@ -50,7 +52,7 @@ export function tokenizerOf({ tokenizer, specials, template }: TextFiles, { voca
   ]
   const all = new Map<string, Value>(entries.map(([key, value]) => [`tokenizer.ggml.${key}`, value]))
   if (template !== null) all.set('tokenizer.chat_template', { type: 'string', value: template })
-  const more = eosIds.length > 3 ? [`Only the first three of ${eosIds.length} tokens that end a response have a place in GGUF (${eosIds.slice(3).join(', ')} have none).`] : []
+  const more = ends.length > 3 ? [`Only three of the ${ends.length} tokens that end a response have a place in GGUF (${ends.slice(3).join(', ')} have none).`] : []
   return { metadata: all, notes: [...notes, ...more] }
 }
 
