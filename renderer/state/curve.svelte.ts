@@ -62,7 +62,7 @@ export function trainingCurve(training: () => Training | null): Curve {
       if (fresh.length === 0) return
       if (fresh[0]!.step !== last + 1) return void load() // a step is missing: take it from what main kept
       curve.points = [...curve.points, ...fresh.map((point) => ({ ...point, committed: false }))]
-      curve.total = event.progress.total
+      Object.assign(curve, { total: event.progress.total, stageId: now.stageId })
     } else if (['reset', 'stage-started', 'stage-done', 'job-ended', 'engine-restarted'].includes(event.kind)) void load()
   }))
   return curve
