@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { AppError } from '../../preload/contract/errors.ts'
 import { loadConfig } from '../pipeline/config.ts'
 import { inspectModel } from '../pipeline/open-model.ts'
+import { previewRewards } from '../pipeline/oracle.ts'
 import { seeRow } from '../pipeline/see.ts'
 import { splitPrompts } from '../pipeline/split.ts'
 import { reachOf, reading, stopReading } from './data-readings.ts'
@@ -60,6 +61,7 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
       throw error
     }
   },
+  'data/rewards': ({ places }, { file }) => previewRewards(places.pathOf(file)),
   'data/overlap': ({ places, sandbox }, { sft, prompts, tasks }) => {
     const pathOf = (handle: string | null): string | null => (handle === null ? null : places.pathOf(handle))
     return sandbox.findOverlap({ sft: pathOf(sft), prompts: pathOf(prompts), tasks: pathOf(tasks) })

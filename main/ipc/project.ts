@@ -107,10 +107,11 @@ export function configOf({ places }: Workbench, from: CheckedParams<'project/cre
     case 'preset': return loadConfig({ preset: from.preset, overrides: from.settings as ConfigOverrides | undefined })
     case 'file': return loadConfig({ file: places.pathOf(from.file) })
     case 'settings': {
-      const { model, sft, sftLimit, prompts, promptsLimit, evaluation } = from.sources
+      const { model, sft, sftLimit, prompts, promptsLimit, evaluation, rewards } = from.sources
       return RunConfig.parse({
         ...from.settings,
         model: places.pathOf(model),
+        ...(rewards !== undefined && { oracle: { rewards: places.pathOf(rewards) } }),
         data: {
           ...(sft !== null && { sft: places.pathOf(sft) }), sftLimit, prompts: places.pathOf(prompts), promptsLimit,
           evaluation: evaluation.map(({ name, file, limit }) => ({ name, file: places.pathOf(file), limit })),

@@ -1,7 +1,10 @@
 /** Rewards from outside: the tasks' checkable answers, or a file. */
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
+import type { RewardsPreview } from '../../preload/contract/requests/place.ts'
 import type { Database } from '../store/database.ts'
 import { promptOf } from '../store/prompts.ts'
 import { type Response, responsesOf } from '../store/responses.ts'
@@ -36,19 +39,63 @@ async function fromFile(path: string, responses: readonly Response[], sourceOf: 
   const byText = Map.groupBy(named, ({ key }) => key)
   const known = new Set(responses.map(({ id }) => id))
   const rewards = new Map<string, number>()
-  const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new AppError('bad-data', `The rewards file ${path} cannot be read (${error.code}); name a JSONL file of {"response_id", "reward"} lines.`, error)
-  })
-  for (const [i, line] of content.split('\n').entries()) {
-    if (line.trim() === '') continue
-    const { responseId, promptId, text, reward } = parseLine(line, `${path}:${i + 1}`)
+  for await (const { responseId, promptId, text, reward } of rewardsIn(path)) {
     if (responseId !== undefined && known.has(responseId)) rewards.set(responseId, reward)
     else for (const { id } of byText.get(`${promptId}\n${text}`) ?? []) rewards.set(id, reward)
   }
   return rewards
 }
 
-function parseLine(line: string, where: string): { responseId?: string; promptId?: string; text?: string; reward: number } {
+/** One line: of a response of this run, or of a text that answers a prompt. */
+interface Rewarded {
+  readonly responseId?: string
+  readonly promptId?: string
+  readonly text?: string
+  readonly reward: number
+}
+
+/** @throws AppError 'bad-data' at the first line that is none, and for a file that holds none */
+async function* rewardsIn(path: string): AsyncGenerator<Rewarded> {
+  const fail = (what: string, cause?: unknown): never => {
+    throw new AppError('bad-data', `The rewards file ${path} ${what}; name a JSONL file of {"response_id", "reward"} lines.`, cause)
+  }
+  let number = 0
+  let found = 0
+  try {
+    if ((await stat(path)).size > LARGEST) fail(`has more than ${LARGEST / 2 ** 20} MB`)
+    for await (const line of createInterface(createReadStream(path, 'utf8'))) {
+      number++
+      if (line.trim() === '') continue
+      found++
+      yield parseLine(line, `${path}:${number}`)
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    fail(`cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
+  }
+  if (found === 0) fail('is empty')
+}
+
+const LARGEST = 256 * 2 ** 20
+const SHOWN = 5
+
+/** What a rewards file says, for a person; every line is read. @throws AppError 'bad-data' as the run would */
+export async function previewRewards(path: string): Promise<RewardsPreview> {
+  const preview = { rewards: 0, ofResponses: 0, lowest: Infinity, highest: -Infinity }
+  const first: RewardsPreview['first'] = []
+  const prompts = new Set<string>()
+  for await (const { responseId, promptId, text, reward } of rewardsIn(path)) {
+    preview.rewards++
+    preview.lowest = Math.min(preview.lowest, reward)
+    preview.highest = Math.max(preview.highest, reward)
+    if (responseId !== undefined) preview.ofResponses++
+    else if (promptId !== undefined) prompts.add(promptId)
+    if (first.length < SHOWN) first.push({ of: responseId ?? promptId ?? null, text: text?.slice(0, 2000) ?? null, reward })
+  }
+  return { ...preview, prompts: prompts.size, first }
+}
+
+function parseLine(line: string, where: string): Rewarded {
   const fail = (what: string): never => {
     throw new AppError('bad-data', `${where} ${what}; each line is {"response_id": "…", "reward": 0.5} or {"prompt_id": "…", "text": "…", "reward": 0.5}.`)
   }
@@ -61,5 +108,6 @@ function parseLine(line: string, where: string): { responseId?: string; promptId
   const reward = row?.['reward']
   if (typeof reward !== 'number' || !Number.isFinite(reward)) return fail('has no finite "reward"')
   const texts = { responseId: row['response_id'], promptId: row['prompt_id'], text: row['text'] }
-  return { ...Object.fromEntries(Object.entries(texts).filter(([, value]) => typeof value === 'string')), reward }
+  const named = Object.fromEntries(Object.entries(texts).filter(([, value]) => typeof value === 'string'))
+  return 'responseId' in named || ('promptId' in named && 'text' in named) ? { ...named, reward } : fail('does not say whose reward it is')
 }

@@ -12,6 +12,7 @@ import { insertModel } from '../store/models.ts'
 import { type Prompt, insertPrompt } from '../store/prompts.ts'
 import { type Run, insertRun, runOf } from '../store/runs.ts'
 import { insertStage } from '../store/stages.ts'
+import { previewRewards } from './oracle.ts'
 
 export const firstStages: readonly Stage[] = ['tune', 'evaluate']
 export const roundStages: readonly Stage[] = ['sample', 'score', 'rank', 'pair', 'audit', 'train', 'evaluate']
@@ -27,6 +28,7 @@ export async function planRun(config: RunConfig, sandbox: Sandbox, text: Sandbox
   if (config.data.sft === undefined && config.method !== 'oracle') {
     throw new AppError('bad-config', 'The run has no SFT data (data.sft), so M1 would equal M0 and every reward would be 0; name a seed set, or use the method "oracle".')
   }
+  if (config.method === 'oracle' && config.oracle.rewards !== 'answers') await previewRewards(config.oracle.rewards)
   if (config.data.sft !== undefined) await sandbox.readSft(config.data.sft, { limit: 1 })
   for (const { file } of config.data.evaluation) await sandbox.readTasks(file, { limit: 1 })
   const { taken } = await sandbox.readPrompts(config.data.prompts, config.data.promptsLimit === undefined ? {} : { limit: config.data.promptsLimit })

@@ -15,12 +15,14 @@ export interface Draft {
   readonly prompts: Picked | null
   readonly promptsLimit: number | null
   readonly tasks: Picked | null
+  /** Of the method "oracle"; null = the prompts' known answers. */
+  readonly rewards: Picked | null
   readonly preset: 'desktop' | 'demo' | 'paper'
   /** Null until a preset was fetched. */
   readonly settings: RunSettings | null
 }
 
-const empty: Draft = { name: '', model: null, sft: null, prompts: null, promptsLimit: null, tasks: null, preset: 'desktop', settings: null }
+const empty: Draft = { name: '', model: null, sft: null, prompts: null, promptsLimit: null, tasks: null, rewards: null, preset: 'desktop', settings: null }
 const KEY = 'creamery-draft'
 
 function kept(): Draft {
@@ -56,11 +58,12 @@ class DraftStore {
 
   /** What the request wants; null while something is missing. */
   get sources(): RunSources | null {
-    const { model, sft, prompts, promptsLimit, tasks } = this.#value
+    const { model, sft, prompts, promptsLimit, tasks, rewards, settings } = this.#value
     if (!model || !prompts) return null
     return {
       model: model.handle, sft: sft?.handle ?? null, prompts: prompts.handle, ...(promptsLimit !== null && { promptsLimit }),
       evaluation: tasks ? [{ name: nameOf(tasks.name), file: tasks.handle }] : [],
+      ...(rewards && settings?.method === 'oracle' && { rewards: rewards.handle }),
     }
   }
 }

@@ -69,6 +69,28 @@ it('a long import is watched and stopped, and leaves nothing; a newer look ends 
   await page.ask('data/stop', of) // there is nothing to stop
 }, 60_000)
 
+it('rewards of the oracle are looked at as a run reads them, and pairs make some', async () => {
+  const rewards = give('rewards.jsonl', '{"response_id": "run1.i1.p0.r0", "reward": 0.5}\n\n{"prompt_id": "p:1", "text": "So.", "reward": -2}\n')
+  expect(await page.ask('data/rewards', { file: rewards })).toEqual({
+    rewards: 2, ofResponses: 1, prompts: 1, lowest: -2, highest: 0.5, first: [{ of: 'run1.i1.p0.r0', text: null, reward: 0.5 }, { of: 'p:1', text: 'So.', reward: -2 }],
+  })
+  for (const [content, sentence] of [
+    ['', /is empty/], ['{"response_id": "r"}', /:1 has no finite "reward"/], ['{"response_id": "r", "reward": 1}\nno', /:2 is not JSON/], ['{"text": "So.", "reward": 1}', /does not say whose reward/],
+  ] as const) expect(await page.request('data/rewards', { file: give('bad.jsonl', content) })).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(sentence) as string } })
+  const { file } = await page.ask('data/import', { file: give('pairs.jsonl', '{"prompt": "Why?", "chosen": "So.", "rejected": "No."}\n'), kind: 'preferences' })
+  expect(await page.ask('data/rewards', { file })).toMatchObject({ rewards: 2, prompts: 1, lowest: 0, highest: 1 })
+})
+
+it('a project of the oracle is held to its rewards before it is made', async () => {
+  const { model, prompts } = await page.ask('place/bundled', {})
+  const settings = { ...(await page.ask('project/preset', { preset: 'ci' })), method: 'oracle' } as const
+  const create = (rewards: string) => page.request('project/create', { name: 'Judged', from: { kind: 'settings', settings, sources: { model, sft: null, prompts, promptsLimit: 8, evaluation: [], rewards } } })
+  expect(await create(give('bad.jsonl', 'no'))).toMatchObject({ ok: false, error: { sentence: expect.stringMatching(/:1 is not JSON/) as string } })
+  const rewards = give('rewards.jsonl', '{"prompt_id": "p:1", "text": "So.", "reward": 1}\n')
+  expect(await create(rewards)).toMatchObject({ ok: true })
+  expect(test.workbench.run.config.oracle).toEqual({ rewards: test.workbench.places.pathOf(rewards), negate: false })
+}, 60_000)
+
 it('what cannot be read is refused by a sentence', async () => {
   expect(await page.request('data/import', { file: give('none.jsonl', ''), kind: 'sft' })).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(/is empty/) as string } })
   expect(await page.request('data/preview', { file: give('a.csv', 'x,y\n1,2'), kind: 'sft', roles: { prompt: 'x' } })).toMatchObject({ ok: false, error: { code: 'bad-data' } })

@@ -91,6 +91,20 @@ export const DataPreview = z.strictObject({
 })
 export type DataPreview = z.infer<typeof DataPreview>
 
+/** A file of rewards for the method "oracle". */
+export const RewardsPreview = z.strictObject({
+  rewards: count,
+  /** Those that name a response of the run; the others name a prompt and the text of an answer to it. */
+  ofResponses: count,
+  /** Of the others: different prompt ids. */
+  prompts: count,
+  lowest: z.number(),
+  highest: z.number(),
+  /** The first lines: whose reward it is (a response's or a prompt's id). */
+  first: z.array(z.strictObject({ of: z.string().nullable(), text: z.string().nullable(), reward: z.number() })),
+})
+export type RewardsPreview = z.infer<typeof RewardsPreview>
+
 export const DataOverlap = z.strictObject({
   /** Held-out questions that are asked in the prompts, and in the examples: what is measured on them was trained on. */
   heldOutInPrompts: count,
@@ -176,6 +190,8 @@ export const placeRequests = {
     params: z.strictObject({ file: Handle, kind: DataUse, roles: ColumnRoles.optional(), without: z.array(z.strictObject({ file: Handle, kind: DatasetKind })).max(4).default([]) }),
     result: z.strictObject({ file: Handle, name: z.string(), bytes: count, usable: count, rejected: count, leftOut: count }),
   },
+  /** Reads a file of rewards as the method "oracle" will; rejects with the first line that is none. */
+  'data/rewards': { params: z.strictObject({ file: Handle }), result: RewardsPreview },
   /** Prompts that stand in more than one of a run's files. */
   'data/overlap': { params: z.strictObject({ sft: Handle.nullable(), prompts: Handle.nullable(), tasks: Handle.nullable() }), result: DataOverlap },
   /** What the model will see of usable row `row` (from 0), by the code that training and sampling use. Rejects with the sentence of a row that cannot be used. */

@@ -120,6 +120,8 @@ export const RunSources = z.strictObject({
   prompts: Handle,
   promptsLimit: z.int().min(1).optional(),
   evaluation: z.array(z.strictObject({ name: z.string().min(1).max(64), file: Handle, limit: z.int().min(1).optional() })),
+  /** A file of rewards for the method "oracle"; without one the prompts' known answers judge. */
+  rewards: Handle.optional(),
 })
 export type RunSources = z.infer<typeof RunSources>
 
