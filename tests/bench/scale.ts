@@ -27,6 +27,7 @@ export interface Measured {
   readonly blocked: number
 }
 
+type Measure = (what: string, once: (i: number) => Promise<unknown>, times?: number) => Promise<void>
 type Ask = <Name extends RequestName>(name: Name, params: Params<Name>) => Promise<Result<Name>>
 
 export async function measureProject(folder: string, { training = false, repeats = 15 }: { training?: boolean; repeats?: number } = {}): Promise<Measured[]> {
@@ -39,8 +40,8 @@ export async function measureProject(folder: string, { training = false, repeats
     return reply.value as never
   }
   const measured: Measured[] = []
-  const measure = async (what: string, once: (i: number) => Promise<unknown>, times = repeats): Promise<void> => {
-    const loop = monitorEventLoopDelay({ resolution: 1 })
+  const measure: Measure = async (what, once, times = repeats) => {
+    const loop = monitorEventLoopDelay({ resolution: 4 })
     loop.enable()
     await setTimeout(5) // it measures from one turn of the loop to the next
     loop.reset()
@@ -102,6 +103,7 @@ export async function measureProject(folder: string, { training = false, repeats
     await measure('audit/gate', () => ask('audit/gate', { iterationId }), 5)
     await measure('audit/effect', () => ask('audit/effect', { iterationId }), 5)
     await measure('history/runs', () => ask('history/runs', { projects: [project] }), 5)
+    if (!training) await measureJudging(ask, measure, iterationId)
     return measured
   } finally {
     workbench.job?.pause()
@@ -109,6 +111,24 @@ export async function measureProject(folder: string, { training = false, repeats
     await workbench.close()
     rmSync(state, { recursive: true, force: true })
   }
+}
+
+/** What a person does at the gate, and what then covers every pair: a decision, another ranking, ways back. */
+async function measureJudging(ask: Ask, measure: Measure, iterationId: string): Promise<void> {
+  let session = ''
+  const start = async (i: number): Promise<void> => void ({ session } = await ask('audit/start', { key: `scale-start-${i}`, iterationId, pairs: 20, annotator: 'ana', criterion: 'right', line: 0.6 }))
+  await measure('audit/start', start, 5)
+  await measure('audit/next and audit/judge', async (i) => {
+    const { pair } = await ask('audit/next', { session })
+    await ask('audit/judge', { session, key: `scale-judge-${i}`, pair: pair!.pair, verdict: 'left', milliseconds: 3000 })
+  }, 20)
+  for (const one of await ask('audit/sessions', { iterationId })) await ask('audit/close', { session: one.session })
+  await measure('audit/sessions', () => ask('audit/sessions', { iterationId }), 5)
+  await measure('audit/report', () => ask('audit/report', { session }), 5)
+  await measure('audit/disagreements', () => ask('audit/disagreements', { session, outcomes: ['agree', 'disagree'], offset: 0, limit: 20 }), 5)
+  await measure('audit/decide', (i) => ask('audit/decide', { key: `scale-decide-${i}`, iterationId, choice: { kind: 'skip' } }), 3)
+  await measure('run/back to audit', (i) => ask('run/back', { key: `scale-back-${i}`, iterationId, stage: 'audit', settings: {} }), 3)
+  await measure('rank/apply', (i) => ask('rank/apply', { key: `scale-apply-${i}`, iterationId, choice: { statistic: (['tau-a', 'spearman', 'toporder'] as const)[i % 3]! } }), 3)
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!

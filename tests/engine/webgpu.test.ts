@@ -8,7 +8,7 @@ import type { MicroBatch, Sequence, TrainingParams, TrainStepResult } from '../.
 import type { Device } from '../../preload/contract/domain.ts'
 import { expectAllClose, expectClose, goldenJson } from '../golden/fixtures.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
-import { bundledConfig, bundledModel, dpoBatch, golden, optimiser, place, randomSequences, sampling, score, scratch, sftBatch, smallConfig, startEngine, stateOf, textsOf, trainingOf, writeRandomAdapter, writeRandomModel } from './fixture.ts'
+import { bundledConfig, bundledModel, dpoBatch, golden, loraTuning, optimiser, place, randomSequences, sampling, score, scratch, sftBatch, smallConfig, startEngine, stateOf, textsOf, trainingOf, writeRandomAdapter, writeRandomModel } from './fixture.ts'
 import type { SpyingCalls, Traffic } from './spying-engine.ts'
 
 describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
@@ -50,6 +50,16 @@ describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
     expectClose(first!.pairs.map(({ loss }) => loss), [Math.LN2, Math.LN2], 1e-6, 'step 0')
     for (const { chosenReward, rejectedReward } of first!.pairs) expect(Math.max(Math.abs(chosenReward), Math.abs(rejectedReward))).toBeLessThan(1e-6)
   })
+
+  test('an SFT step with dropout leaves out the same', async () => {
+    const small = await writeRandomModel('dropping', smallConfig, 9, 0.3)
+    const params = trainingOf(small, { from: await writeRandomAdapter('dropping-adapter', smallConfig, 9), optimiser: unclipped })
+    const batch = sftBatch(randomSequences(2, 32))
+    const tuning = { ...loraTuning, dropout: 0.3 }
+    const { steps: [first] } = await agree({ ...params, tuning, objective: { kind: 'sft', dropout: 0.3 } }, () => Promise.resolve(batch), 'sft')
+    const whole = await train('cpu', { ...params, objective: { kind: 'sft' } }, batch)
+    expect(Math.abs(first!.loss - whole.steps[0]!.loss)).toBeGreaterThan(1e-4)
+  }, 120_000)
 
   test('a wrong reference stops the method', async () => {
     const small = await writeRandomModel('wrong', smallConfig, 9, 0.3)
