@@ -1,5 +1,6 @@
 /** SIQA's labels, which lie in a file of their own: `train.jsonl` has `train-labels.lst` beside it, one label a line. */
 import { readFileSync, statSync } from 'node:fs'
+import { labelsPath } from '../../preload/contract/columns.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { isFields } from './layout.ts'
 import type { Row } from './row.ts'
@@ -8,7 +9,7 @@ const largest = 64 * 2 ** 20
 
 /** @throws AppError('bad-data') when there is one that cannot be read */
 export function labelsBeside(path: string): string[] | null {
-  const beside = path.replace(/(\.(jsonl|ndjson|json|csv|tsv))?(\.gz)?$/i, '-labels.lst')
+  const beside = labelsPath(path)
   try {
     if (statSync(beside).size > largest) throw new AppError('bad-data', `${beside} has more than 64 MB; labels are a line each.`)
     return readFileSync(beside, 'utf8').trimEnd().split(/\r?\n/)

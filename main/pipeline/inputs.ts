@@ -1,7 +1,9 @@
 /** What a stage depends on, as one hash: a stage that has begun goes on only with the same. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { hashFile } from '../../native-models/weights/hash.ts'
+import { labelsPath } from '../../preload/contract/columns.ts'
 import type { RunConfig } from '../../preload/contract/config.ts'
 import type { Stage } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
@@ -21,11 +23,14 @@ export async function inputHash(context: RunContext, iteration: Iteration, stage
   return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, limits, files, gate])).digest('hex')
 }
 
+/** With the labels that lie beside it: they are read with the file. */
+const withLabels = (file: string): string[] => [file, labelsPath(file)].filter((path, i) => i === 0 || existsSync(path))
+
 /** Prompts are in the project since the run was planned; everything else is read when its stage comes. */
 function filesOf({ data, method, oracle }: RunConfig, stage: Stage): string[] {
   switch (stage) {
-    case 'tune': return data.sft === undefined ? [] : [data.sft]
-    case 'evaluate': return data.evaluation.map(({ file }) => file)
+    case 'tune': return data.sft === undefined ? [] : withLabels(data.sft)
+    case 'evaluate': return data.evaluation.flatMap(({ file }) => withLabels(file))
     case 'pair': return method === 'oracle' && oracle.rewards !== 'answers' ? [oracle.rewards] : []
     default: return []
   }

@@ -7,6 +7,9 @@ export const datasetKinds = ['sft', 'prompts', 'tasks'] as const
 export const dataUses = [...datasetKinds, 'preferences'] as const
 type DataUse = (typeof dataUses)[number]
 
+/** Where a file's labels lie when they are a file of their own (SIQA's): `train.jsonl` has `train-labels.lst` beside it. */
+export const labelsPath = (path: string): string => path.replace(/(\.(jsonl|ndjson|json|csv|tsv))?(\.gz)?$/i, '-labels.lst')
+
 /** What the rows of each use are called. */
 export const rowNames = { sft: 'examples', prompts: 'prompts', tasks: 'held-out questions', preferences: 'preference pairs' } as const satisfies Record<DataUse, string>
 

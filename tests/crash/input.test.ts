@@ -1,5 +1,5 @@
 /** What is wrong with a run's input shows before anything is written; a run goes on only with what it began with. */
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -87,6 +87,11 @@ describe('a project that holds a run', { timeout: 120_000 }, () => {
     appendFileSync(sft, '{"prompt": "1+1?", "response": "Answer: 2"}\n')
     expect(await failureOf(resume(folder, { until: 'tune' }))).toMatchObject({ code: 'bad-data', message: expect.stringMatching(/^The stage "tune" was begun with other data: .*sft\.jsonl changed since\. Put the old file back/) })
     writeFileSync(sft, original)
+
+    const labels = join(scratch, 'sft-labels.lst')
+    writeFileSync(labels, 'A\n')
+    expect(await failureOf(resume(folder, { until: 'tune' }))).toMatchObject({ code: 'bad-data', message: expect.stringMatching(/sft-labels\.lst changed since/) })
+    rmSync(labels)
 
     const weights = join(model, 'model.safetensors')
     const bytes = readFileSync(weights)
