@@ -8,11 +8,10 @@ import { DataPreview, type DataUse } from '../../preload/contract/requests/place
 import { previewDataset } from '../../main/data/preview.ts'
 import { readDataset } from '../../main/data/read.ts'
 import { writeDataset } from '../../main/data/write.ts'
-import { startSandbox } from '../../main/sandbox/host.ts'
 import { type Corpus, mutant } from './mutate.ts'
+import { longest, startTimed } from './timed.ts'
 
 const uses: readonly DataUse[] = ['sft', 'prompts', 'tasks', 'preferences']
-const longest = 5000
 
 export interface Outcome {
   previews: number
@@ -20,7 +19,6 @@ export interface Outcome {
   imports: number
   /** Children that were stopped: each with a sentence. */
   deaths: number
-  slowest: number
 }
 
 interface Fuzzing {
@@ -30,6 +28,16 @@ interface Fuzzing {
   readonly seed: number
   readonly from?: number
   readonly count: number
+}
+
+/** The mutations as files, one after the other: how to read each, and how to tell of it. */
+function* mutations({ corpus, folder, name, seed, from = 0, count }: Fuzzing): Generator<{ i: number; use: DataUse; path: string; where: string }> {
+  const path = join(folder, name)
+  for (let i = from; i < from + count; i++) {
+    const use = uses[i % uses.length]!
+    writeFileSync(path, mutant(corpus, seed, i))
+    yield { i, use, path, where: `seed ${seed}, mutation ${i}, as ${use}` }
+  }
 }
 
 /** A sentence names the file and ends like one. */
@@ -49,13 +57,9 @@ function checkPreview(preview: unknown, where: string): DataPreview {
 }
 
 /** In this process: fast, and a crash would be the test's. */
-export async function fuzzHere({ corpus, folder, name, seed, from = 0, count }: Fuzzing): Promise<Outcome> {
-  const outcome: Outcome = { previews: 0, refusals: 0, imports: 0, deaths: 0, slowest: 0 }
-  const path = join(folder, name)
-  for (let i = from; i < from + count; i++) {
-    const use = uses[i % uses.length]!
-    const where = `seed ${seed}, mutation ${i}, as ${use}`
-    writeFileSync(path, mutant(corpus, seed, i))
+export async function fuzzHere(fuzzing: Fuzzing): Promise<Outcome> {
+  const outcome: Outcome = { previews: 0, refusals: 0, imports: 0, deaths: 0 }
+  for (const { i, use, path, where } of mutations(fuzzing)) {
     const began = performance.now()
     try {
       checkPreview(await previewDataset(use, path, { rows: 2 }), where)
@@ -64,10 +68,9 @@ export async function fuzzHere({ corpus, folder, name, seed, from = 0, count }: 
       checkRefusal(error, where, ['bad-data'])
       outcome.refusals++
     }
-    outcome.slowest = Math.max(outcome.slowest, performance.now() - began)
+    expect(performance.now() - began, where).toBeLessThan(longest)
     if (i % 10 === 0) outcome.imports += Number(await importsWhole(use, path, `${path}.out.jsonl`, where))
   }
-  expect(outcome.slowest).toBeLessThan(longest)
   return outcome
 }
 
@@ -90,16 +93,11 @@ async function importsWhole(use: DataUse, path: string, target: string, where: s
 }
 
 /** Behind the sandbox, as the app reads: a child may be stopped, its sentence counts. */
-export async function fuzzBehindSandbox({ corpus, folder, name, seed, from = 0, count }: Fuzzing): Promise<Outcome> {
-  const sandbox = startSandbox()
-  const outcome: Outcome = { previews: 0, refusals: 0, imports: 0, deaths: 0, slowest: 0 }
-  const path = join(folder, name)
+export async function fuzzBehindSandbox(fuzzing: Fuzzing): Promise<Outcome> {
+  const sandbox = startTimed()
+  const outcome: Outcome = { previews: 0, refusals: 0, imports: 0, deaths: 0 }
   try {
-    for (let i = from; i < from + count; i++) {
-      const use = uses[i % uses.length]!
-      const where = `seed ${seed}, mutation ${i}, as ${use}`
-      writeFileSync(path, mutant(corpus, seed, i))
-      const began = performance.now()
+    for (const { i, use, path, where } of mutations(fuzzing)) {
       try {
         checkPreview(await sandbox.previewData(use, path, { rows: 2 }), where)
         outcome.previews++
@@ -108,7 +106,6 @@ export async function fuzzBehindSandbox({ corpus, folder, name, seed, from = 0, 
         outcome.refusals++
         if (error instanceof AppError && error.code === 'sandbox-died') outcome.deaths++
       }
-      outcome.slowest = Math.max(outcome.slowest, performance.now() - began)
       if (i % 10 !== 0) continue
       const target = `${path}.out.jsonl`
       const written = await sandbox.writeData(use, path, target).catch((error: unknown) => checkRefusal(error, where, ['bad-data', 'sandbox-died']))

@@ -30,6 +30,6 @@ test.each([0, 1])('3 000 damaged tokenizers each, of two kinds (%d)', async (kin
 
 test('200 of them behind the sandbox, with all that is tried on them', async () => {
   const folder = byteLevelFolder()
-  const { slowest } = await fuzzBehindSandbox({ corpus, path: join(folder, 'tokenizer.json'), seed: 111, count: 200, folder })
-  expect(slowest).toBeLessThan(8000)
+  const outcome = await fuzzBehindSandbox({ corpus, path: join(folder, 'tokenizer.json'), seed: 111, count: 200, folder })
+  expect(outcome.accepted + outcome.refused).toBe(200)
 }, 600_000)

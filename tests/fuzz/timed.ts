@@ -1,0 +1,45 @@
+/** A sandbox that holds every call to the longest time anything hostile may take, on a child that lives when the call begins. */
+import { expect } from 'vitest'
+import { type Sandbox, startSandbox } from '../../main/sandbox/host.ts'
+import type { Limits } from '../../main/sandbox/supervisor.ts'
+import { byteLevelFolder } from '../unit/text/fixtures.ts'
+
+/** Milliseconds. */
+export const longest = 5000
+
+/** Milliseconds so far, but for those in which a busy machine let this very process wait. */
+let awake = 0
+let last = performance.now()
+setInterval(() => {
+  const now = performance.now()
+  awake += Math.min(now - last, 50)
+  last = now
+}, 10).unref()
+
+export function startTimed(limits: Partial<Limits> = {}): Sandbox {
+  const sandbox = startSandbox(limits)
+  const harmless = byteLevelFolder()
+  return timed(sandbox, async () => {
+    if (sandbox.pid() === undefined) await (await sandbox.openText(harmless)).close()
+  })
+}
+
+const untimed: readonly PropertyKey[] = ['pid', 'close', 'stream']
+
+function timed<T extends object>(calls: T, revive: () => Promise<void>): T {
+  return new Proxy(calls, {
+    get(_, name) {
+      const call: unknown = Reflect.get(calls, name)
+      if (typeof call !== 'function' || untimed.includes(name)) return call
+      return async (...args: unknown[]): Promise<unknown> => {
+        await revive()
+        const began = awake
+        const [outcome] = await Promise.allSettled([Reflect.apply(call, calls, args) as unknown])
+        expect(awake - began, String(name)).toBeLessThan(longest)
+        if (outcome.status === 'rejected') throw outcome.reason
+        const { value } = outcome
+        return typeof value === 'object' && value !== null && 'encode' in value ? timed(value, revive) : value
+      }
+    },
+  })
+}
