@@ -43,7 +43,7 @@ function evaluate(options: Options, { terminal, signal }: Shell): Promise<void> 
     if (questions.length === 0) throw new AppError('bad-data', `No question of ${options.task} can be asked: all ${leftOut} are unusable or longer than the context of ${config.maxPositions} tokens.`)
 
     await withEngine(async (engine) => {
-      await requireDevice(engine, options.device)
+      await requireDevice(engine, options)
       const decodings = [{ name: 'greedy', samples: 1, samplingTemperature: 0 }, { name: 'sampled', samples: options.samples, samplingTemperature: options.temperature }].filter(({ samples }) => samples > 0)
       const plans = decodings.map((decoding) => ({ ...decoding, batches: planAnswers(questions, decoding.samples, options.maxTokens, config.maxPositions) }))
       const bar = terminal.progress('answering', plans.reduce((sum, { batches }) => sum + batches.length, 0), 'batches')
@@ -53,7 +53,7 @@ function evaluate(options: Options, { terminal, signal }: Shell): Promise<void> 
         for (const { name, batches, samplingTemperature } of plans) {
           for (const batch of batches) {
             const answers = await answer(questions, batch, {
-              engine, signal, device: options.device, threads: options.threads, model: { folder, adapter: options.adapter === undefined ? null : resolve(options.adapter) },
+              engine, signal, device: options.device, weights: options.weights, threads: options.threads, model: { folder, adapter: options.adapter === undefined ? null : resolve(options.adapter) },
               seed: options.seed, eosIds: text.info.eosIds, samplingTemperature, decode: (ids) => text.decode(ids, { skipSpecial: true }),
             })
             for (const { item: at, text: response } of answers) {

@@ -56,7 +56,7 @@ async function generate(options: Options, sandbox: Sandbox, { terminal, signal }
   const shown = text && options.n === 1 && terminal.isRead ? streamTo(terminal, text) : null
 
   await withEngine(async (engine) => {
-    await requireDevice(engine, options.device)
+    await requireDevice(engine, options)
     const eosIds = text?.info.eosIds ?? config.eosIds
     for await (const { ids, finishReason } of sampleAll(engine, { ...options, folder, promptIds, maxNewTokens, eosIds, onEvent: shown?.push }, signal)) {
       if (shown) {
@@ -102,10 +102,10 @@ interface Sampling extends Options {
 }
 
 async function* sampleAll(engine: EngineHost, sampling: Sampling, signal: AbortSignal): AsyncGenerator<{ ids: Int32Array; finishReason: FinishReason }> {
-  const { folder, adapter, device, threads, promptIds, maxNewTokens, eosIds, temperature, topP, topK, seed, n, onEvent } = sampling
+  const { folder, adapter, device, weights, threads, promptIds, maxNewTokens, eosIds, temperature, topP, topK, seed, n, onEvent } = sampling
   const capacity = Math.ceil((promptIds.length + maxNewTokens) / 16) * 16
   const common = {
-    model: { folder, adapter: adapter === undefined ? null : resolve(adapter) }, device, threads,
+    model: { folder, adapter: adapter === undefined ? null : resolve(adapter) }, device, weights, threads,
     prompts: [Int32Array.from(promptIds)], seed, samplingTemperature: temperature, topP, topK, maxNewTokens, eosIds, stream: onEvent !== undefined,
   } satisfies Partial<SampleParams>
   for (let start = 0; start < n; start += ROWS) {

@@ -1,6 +1,6 @@
 /** Values of options, checked where they are read, so that a command sees only good ones. */
 import type { Command } from 'commander'
-import { Device } from '../../preload/contract/domain.ts'
+import { Device, WeightType } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 
 export interface Bounds {
@@ -37,14 +37,16 @@ export interface ModelOptions {
   readonly model: string
   readonly adapter?: string
   readonly device: Device
+  readonly weights: WeightType
   readonly threads: number
 }
 
-/** `--model`, `--adapter`, `--device` and `--threads`, for commands that compute. */
+/** `--model`, `--adapter`, `--device`, `--weights` and `--threads`, for commands that compute. */
 export function addModelOptions(command: Command): Command {
   return command
     .requiredOption('--model <dir>', 'folder of the model in Hugging Face layout')
     .option('--adapter <dir>', 'folder of a PEFT LoRA adapter on top of it')
     .option('--device <name>', Device.options.join(' or '), oneOf('--device', Device.options), 'cpu')
+    .option('--weights <type>', `${WeightType.options.join(' or ')} in memory; fp16 on WebGPU only, not yet run on a real graphics card`, oneOf('--weights', WeightType.options), 'fp32')
     .option('--threads <n>', 'CPU threads; 0 = all cores', integer('--threads', { min: 0, max: 1024 }), 0)
 }

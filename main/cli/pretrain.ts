@@ -48,7 +48,7 @@ export const addPretrain: AddCommand = (program, act) => {
           const examples = corpusSequences(text)
           const { steps, batchSize, learningRate, warmupSteps, weightDecay, beta2, seed } = recipe
           const optimiser = { beta1: 0.9, beta2, epsilon: 1e-8, weightDecay, maxGradNorm: 1 }
-          await engine.call('startTraining', { device: 'cpu', threads: 0, folder: start, tuning: { kind: 'full' }, from: null, objective: { kind: 'sft' }, optimiser, seed, resume: null }, { signal })
+          await engine.call('startTraining', { device: 'cpu', weights: 'fp32', threads: 0, folder: start, tuning: { kind: 'full' }, from: null, objective: { kind: 'sft' }, optimiser, seed, resume: null }, { signal })
           const began = performance.now()
           let tokens = 0
           for (let step = 0; step < steps; step++) {

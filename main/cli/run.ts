@@ -1,6 +1,6 @@
 /** `run` and `resume`: carries a run on in the terminal. */
 import { resolve } from 'node:path'
-import { Device, Method, Stage } from '../../preload/contract/domain.ts'
+import { Device, Method, Stage, WeightType } from '../../preload/contract/domain.ts'
 import type { RunContext, RunEvent } from '../pipeline/context.ts'
 import { loadConfig, type Preset, presets } from '../pipeline/config.ts'
 import { takeAlong } from '../pipeline/own-model.ts'
@@ -23,6 +23,7 @@ interface RunOptions {
   readonly iterations?: number
   readonly seed?: number
   readonly device?: Device
+  readonly weights?: WeightType
   readonly threads?: number
   readonly until?: Stage
   readonly acceptReversed?: true
@@ -44,13 +45,14 @@ export const addRun: AddCommand = (program, act) => {
     .option('--iterations <n>', 'DPO rounds', integer('--iterations', { min: 1, max: 20 }))
     .option('--seed <n>', 'same seed, same run', integer('--seed', { min: 0, max: 2 ** 32 - 1 }))
     .option('--device <name>', Device.options.join(' or '), oneOf('--device', Device.options))
+    .option('--weights <type>', `${WeightType.options.join(' or ')} in memory; fp16 on WebGPU only, not yet run on a real graphics card`, oneOf('--weights', WeightType.options))
     .option('--threads <n>', 'CPU threads; 0 = all cores', integer('--threads', { min: 0, max: 1024 }))
     .option('--until <stage>', 'stop after this stage', oneOf('--until', Stage.options))
     .option('--accept-reversed', 'go on although the mean consistency is below 0.5')
     .option('--gate <what>', 'require a person\'s spot-check before training, or skip it', oneOf('--gate', gates))
     .action(act<RunOptions>(async (options, shell) => {
-      const { project, preset, config: file, until, acceptReversed, copyModel, adapter, model, method, iterations, seed, device, threads, gate } = options
-      const config = loadConfig({ preset, file, overrides: { model, method, iterations, seed, device, threads, gate, consistency: { acceptReversed } } })
+      const { project, preset, config: file, until, acceptReversed, copyModel, adapter, model, method, iterations, seed, device, weights, threads, gate } = options
+      const config = loadConfig({ preset, file, overrides: { model, method, iterations, seed, device, weights, threads, gate, consistency: { acceptReversed } } })
       const folder = resolve(project)
       const own = copyModel || adapter !== undefined ? { model: await copied(folder, { from: config.model, adapter: adapter ?? null }, shell) } : {}
       await withNewRun(folder, { ...config, ...own }, watching(shell), (context) => finish(context, shell, until))

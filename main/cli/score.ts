@@ -76,7 +76,7 @@ function checkSequence(where: string, { promptIds, completionIds }: Encoded, { v
   return { promptIds: Int32Array.from(promptIds), completionIds: Int32Array.from(completionIds) }
 }
 
-async function scoreSequences(sequences: readonly Sequence[], { model, adapter, device, threads, perToken }: Options, { terminal, signal }: Shell): Promise<void> {
+async function scoreSequences(sequences: readonly Sequence[], { model, adapter, device, weights, threads, perToken }: Options, { terminal, signal }: Shell): Promise<void> {
   const ref = { folder: resolve(model), adapter: adapter === undefined ? null : resolve(adapter) }
   const plan = planScoring(sequences.map(({ promptIds, completionIds }) => ({ promptTokens: promptIds.length, completionTokens: completionIds.length })))
   const scored: Float32Array[] = []
@@ -84,9 +84,9 @@ async function scoreSequences(sequences: readonly Sequence[], { model, adapter, 
   const progress = terminal.progress('scoring', tokensOf(sequences.map((_, i) => i)), 'tokens')
   let done = 0
   await withEngine(async (engine) => {
-    await requireDevice(engine, device)
+    await requireDevice(engine, { device, weights })
     for (const { members, shape } of plan) {
-      const { perTokenLogps } = await engine.call('score', { models: [ref], sequences: members.map((i) => sequences[i]!), shape, device, threads }, { signal })
+      const { perTokenLogps } = await engine.call('score', { models: [ref], sequences: members.map((i) => sequences[i]!), shape, device, weights, threads }, { signal })
       members.forEach((member, row) => (scored[member] = perTokenLogps[0]![row]!))
       progress.reach((done += tokensOf(members)))
     }

@@ -6,9 +6,9 @@ import type { GemmParams } from './protocol.ts'
 import { tensor, upload } from './sessions.ts'
 
 /** `repeats` products [m, k]·[k, n] and [m, n]·[k, n]ᵀ in turn, as a linear layer's forward and backward pass. */
-export async function measureGemm({ m, k, n, repeats, device, threads }: GemmParams): Promise<{ gflops: number }> {
-  const session = await sessionFor(['gemm', m, k, n, repeats], { device, threads }, () => gemmGraph(m, k, n, repeats))
-  const filled = (shape: readonly number[], value: number) => upload(tensor('float32', shape, new Float32Array(sizeOf(shape)).fill(value)), device)
+export async function measureGemm({ m, k, n, repeats, ...place }: GemmParams): Promise<{ gflops: number }> {
+  const session = await sessionFor(['gemm', m, k, n, repeats], place, () => gemmGraph(m, k, n, repeats))
+  const filled = (shape: readonly number[], value: number) => upload(tensor('float32', shape, new Float32Array(sizeOf(shape)).fill(value)), place.device)
   // These numbers stay 1 or √(k/n) through any count of products: no infinities, no slow denormals.
   const feeds = { x: await filled([m, k], 1), w: await filled([k, n], 1 / Math.sqrt(k * n)) }
   const started = performance.now()

@@ -23,9 +23,9 @@ function cacheOf(bytes: number): Cache<Session> {
 }
 
 /** `key` names all that `build` depends on. */
-export async function sessionFor(key: unknown, { device, threads }: Place, build: () => Graph, kind: keyof typeof caches = 'training'): Promise<Session> {
+export async function sessionFor(key: unknown, { device, weights, threads }: Place, build: () => Graph, kind: keyof typeof caches = 'training'): Promise<Session> {
   const sessions = caches[kind]
-  const digest = createHash('sha256').update(JSON.stringify([key, device, threads])).digest('base64')
+  const digest = createHash('sha256').update(JSON.stringify([key, device, weights, threads])).digest('base64')
   const graph = sessions.find(digest) ? null : build()
   return sessions.get(digest, () => openSession(encodeModel(graph!), { device, threads }), graph ? SESSION_BYTES + activationBytes(graph) : 0)
 }
@@ -36,8 +36,9 @@ const SESSION_BYTES = 32 * 2 ** 20
 /** Frees their memory (activations of the largest batch, each) before other work begins. */
 export const forgetSessions = (): void => Object.values(caches).forEach((sessions) => sessions.clear())
 
-/** A model as training and scoring graphs of this process want it. */
-export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>): ModelSpec => ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes: blockBytes() })
+/** A model as graphs of this process want it. */
+export const specOf = ({ config, weights, lora }: Pick<ModelSpec, 'config' | 'weights' | 'lora'>, { weights: held }: Pick<Place, 'weights'>): ModelSpec =>
+  ({ config, weights, lora, headChunk: headChunkFor(config.vocabSize), blockBytes: blockBytes(), held })
 
 /** Positions whose logits are held at once: at most 64 MB of them. With fewer, reading the head's weights takes longer than the products. */
 const headChunkFor = (vocabSize: number): number => Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(2 ** 24 / vocabSize))))

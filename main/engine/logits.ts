@@ -1,19 +1,18 @@
 /** All logits of some sequences under one model. */
 import { logitsGraph } from '../../native-models/training/logits.ts'
 import { roundLength } from './batches.ts'
-import { blockBytes } from './blocks.ts'
 import type { CallContext } from './dispatch.ts'
 import { tokenIds } from './feeds.ts'
-import { sessionFor } from './graphs.ts'
+import { sessionFor, specOf } from './graphs.ts'
 import { load } from './models.ts'
 import type { LogitsParams } from './protocol.ts'
 
 /** One sequence after another; padding at the end changes nothing before it. @returns per sequence [length, vocabSize], flat */
-export async function logits({ model: ref, sequences, device, threads }: LogitsParams, { signal }: CallContext<never>): Promise<{ logits: Float32Array[] }> {
-  const { model: { config, tensors }, adapter } = await load(ref, device)
-  const lora = adapter?.lora ?? null
+export async function logits({ model: ref, sequences, ...place }: LogitsParams, { signal }: CallContext<never>): Promise<{ logits: Float32Array[] }> {
+  const { model: { config, specs, tensors }, adapter } = await load(ref, place)
+  const spec = specOf({ config, weights: specs, lora: adapter?.lora ?? null }, place)
   const length = roundLength(Math.max(...sequences.map((ids) => ids.length)))
-  const session = await sessionFor(['logits', config, lora, length], { device, threads }, () => logitsGraph({ config, lora, blockBytes: blockBytes() }, 1, length))
+  const session = await sessionFor(['logits', config, spec.lora, length], place, () => logitsGraph(spec, 1, length))
   const all: Float32Array[] = []
   for (const ids of sequences) {
     signal.throwIfAborted()

@@ -5,16 +5,23 @@ import { join } from 'node:path'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import type { Graph } from '../../native-models/onnx/types.ts'
 import { type ExternalWeight, encodeModel } from '../../native-models/onnx/wire.ts'
-import { loraName } from '../../native-models/training/lora.ts'
+import type { ParametersOn } from '../../native-models/families/decoding.ts'
+import type { ModelSpec } from '../../native-models/training/graphs.ts'
+import { adaptedParameters, loraName } from '../../native-models/training/lora.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
-import { sessionFor } from './graphs.ts'
+import { sessionFor, specOf } from './graphs.ts'
 import { type LoadedAdapter, type LoadedModel, disposeAll, load, loadModel } from './models.ts'
 import type { ModelRef, Place } from './protocol.ts'
 import { type DeviceTensor, type Session, type Tensors, download, openSession, upload } from './sessions.ts'
 
-export interface Merged {
+export interface SampledModel extends Weights {
   readonly config: ModelConfig
+  /** How its graphs take the weights. */
+  readonly parameters: ParametersOn
+}
+
+interface Weights {
   /** Weights to feed, asked for per batch (the base's may have left memory meanwhile); none where the sessions hold them. */
   feeds(): Promise<Tensors>
   /** `prepack`: this graph runs many times on few rows. */
@@ -29,26 +36,46 @@ const FOLDER = 'creamery-engine-'
  * On the CPU the weights go to a temporary file that sessions map and repack (decoding runs a quarter faster than with
  * fed weights, ENGINE §11); elsewhere they are fed from the device.
  */
-export async function merge(ref: ModelRef, place: Place): Promise<Merged> {
-  const { model, adapter } = await load(ref, place.device)
-  return place.device === 'cpu' ? mergeToFile(model, adapter, place) : mergeOnDevice(model, adapter, place)
+export async function merge(ref: ModelRef, place: Place): Promise<SampledModel> {
+  const { model, adapter } = await load(ref, place)
+  const { config, specs } = model
+  const common = { config, parameters: samplingParameters(specOf({ config, weights: specs, lora: adapter?.lora ?? null }, place)) }
+  if (place.weights === 'fp16') return { ...common, ...adaptBeside(ref, place) }
+  return { ...common, ...(await (place.device === 'cpu' ? mergeToFile(model, adapter, place) : mergeOnDevice(model, adapter, place))) }
 }
 
-async function mergeOnDevice(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Merged> {
+/** Merged weights have the adapter inside, halves have it beside them. */
+export const samplingParameters = (spec: ModelSpec): ParametersOn => (b) => adaptedParameters(b, spec.held === 'fp16' ? spec : { ...spec, lora: null })
+
+/**
+ * Halves have no room for what an adapter changes (W + ΔW would round most of a small ΔW away), and merged floats would take
+ * twice what the halves do: the adapter stays beside, and what is sampled from is what is scored, to the last rounding.
+ */
+function adaptBeside(ref: ModelRef, place: Place): Weights {
+  return {
+    feeds: async () => {
+      const { model, adapter } = await load(ref, place)
+      return { ...model.tensors, ...adapter?.tensors }
+    },
+    open: (graph) => openSession(encodeModel(graph), place),
+    dispose: () => {},
+  }
+}
+
+async function mergeOnDevice(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Weights> {
   const own: Record<string, DeviceTensor> = {}
   for (const { name } of model.specs) {
     const cpu = await mergedWeight(name, model, adapter, place)
     if (cpu) own[name] = await upload(cpu, place.device)
   }
   return {
-    config: model.config,
-    feeds: async () => ({ ...(await loadModel(model.folder, place.device)).tensors, ...own }),
+    feeds: async () => ({ ...(await loadModel(model.folder, place)).tensors, ...own }),
     open: (graph) => openSession(encodeModel(graph), place),
     dispose: () => disposeAll({ tensors: own }),
   }
 }
 
-async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Merged> {
+async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<Weights> {
   const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`))
   const external = new Map<string, ExternalWeight>()
   try {
@@ -69,7 +96,6 @@ async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, pl
   }
   let count = 0
   return {
-    config: model.config,
     feeds: async () => ({}),
     open(graph, prepack) {
       const path = join(folder, `${count++}.onnx`)
@@ -81,14 +107,14 @@ async function mergeToFile(model: LoadedModel, adapter: LoadedAdapter | null, pl
 }
 
 /** W + (α/r)·B·A on the CPU, or null where no adapter sits. */
-async function mergedWeight(name: string, model: LoadedModel, adapter: LoadedAdapter | null, { device, threads }: Place): Promise<DeviceTensor | null> {
+async function mergedWeight(name: string, model: LoadedModel, adapter: LoadedAdapter | null, place: Place): Promise<DeviceTensor | null> {
   const module = name.replace(/\.weight$/, '')
   const a = adapter?.tensors[loraName(module, 'A')]
   const b = adapter?.tensors[loraName(module, 'B')]
   if (!adapter || !a || !b) return null
   const scale = adapter.lora.alpha / adapter.lora.r
   const [out, inner] = model.tensors[name]!.dims as [number, number]
-  const session = await sessionFor(['merge', out, inner, adapter.lora.r, scale], { device, threads }, () => mergeGraph(out, inner, adapter.lora.r, scale))
+  const session = await sessionFor(['merge', out, inner, adapter.lora.r, scale], place, () => mergeGraph(out, inner, adapter.lora.r, scale))
   const { merged } = await session.run({ w: model.tensors[name]!, a, b })
   return download(merged!)
 }

@@ -1,17 +1,18 @@
 /** Weights and adapters in memory, one copy for all graphs. */
 import { readAdapter } from '../../native-models/weights/adapter.ts'
-import { closeCheckpoint, openCheckpoint, readWeights } from '../../native-models/weights/checkpoint.ts'
+import { closeCheckpoint, openCheckpoint, readHalves, readWeights } from '../../native-models/weights/checkpoint.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
 import { expectedTensors } from '../../native-models/weights/tensors.ts'
+import { areHalves } from '../../native-models/families/parameters.ts'
 import { type TensorSpec, fedTensors } from '../../native-models/families/tables.ts'
 import { type Lora, loraName } from '../../native-models/training/lora.ts'
 import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import { blocksOf } from './blocks.ts'
 import { Cache } from './cache.ts'
-import type { ModelRef } from './protocol.ts'
+import type { ModelRef, Place } from './protocol.ts'
 import { type DeviceTensor, type Tensors, tensor, upload } from './sessions.ts'
 
 export interface LoadedModel {
@@ -31,24 +32,32 @@ export interface LoadedAdapter {
   readonly tensors: Tensors
 }
 
+/** Where weights lie, and as what. */
+type Where = Pick<Place, 'device' | 'weights'>
+
 export const disposeAll = ({ tensors }: { tensors: Tensors }): void => Object.values(tensors).forEach((one) => one.dispose())
 // Two whole models at most: full fine-tuning scores one after another. Adapters are small.
 const models = new Cache<LoadedModel>(2, disposeAll)
 const adapters = new Cache<LoadedAdapter>(8, disposeAll)
 
 /** The weights, shared by all who only read them. @throws AppError 'bad-model' with the reader's sentence */
-export function loadModel(folder: string, device: Device): Promise<LoadedModel> {
-  return models.get(`${device} ${folder}`, () => readModel(folder, device))
+export function loadModel(folder: string, { device, weights }: Where): Promise<LoadedModel> {
+  return models.get(`${device} ${weights} ${folder}`, () => readModel(folder, { device, weights }))
 }
 
 /** A copy of one's own, to train on. */
-export function readModel(folder: string, device: Device): Promise<LoadedModel> {
+export function readModel(folder: string, { device, weights }: Where): Promise<LoadedModel> {
   return explained(async () => {
     const checkpoint = openCheckpoint(folder)
     try {
       const specs = fedTensors(expectedTensors(checkpoint.config), blocksOf(checkpoint.config))
       const tensors: Record<string, DeviceTensor> = {}
-      for (const { name, shape, block } of specs) tensors[name] = await upload(tensor('float32', shape, readWeights(checkpoint, block?.of ?? name, block && [block.start, block.end])), device)
+      for (const { name, shape, block } of specs) {
+        const of = block?.of ?? name
+        const rows = block ? [block.start, block.end] as const : undefined
+        const held = areHalves(shape, weights) ? tensor('float16', shape, readHalves(checkpoint, of, rows ?? [0, shape[0]!], 'choose fp32 weights')) : tensor('float32', shape, readWeights(checkpoint, of, rows))
+        tensors[name] = await upload(held, device)
+      }
       return { folder, config: checkpoint.config, configJson: checkpoint.configJson, specs, tensors }
     } finally {
       closeCheckpoint(checkpoint)
@@ -75,9 +84,9 @@ export function readAdapterTensors(folder: string, base: ModelConfig, device: De
 }
 
 /** The model and its adapter, if it has one. */
-export async function load({ folder, adapter }: ModelRef, device: Device): Promise<{ model: LoadedModel; adapter: LoadedAdapter | null }> {
-  const model = await loadModel(folder, device)
-  return { model, adapter: adapter === null ? null : await loadAdapter(adapter, model, device) }
+export async function load({ folder, adapter }: ModelRef, where: Where): Promise<{ model: LoadedModel; adapter: LoadedAdapter | null }> {
+  const model = await loadModel(folder, where)
+  return { model, adapter: adapter === null ? null : await loadAdapter(adapter, model, where.device) }
 }
 
 /** Forgets what was read: a folder is about to change, or room is needed. Hold no tensors of a shared model over this. */

@@ -3,7 +3,7 @@
  * A new call: a row in `EngineCalls` here, a handler in worker.ts's table; the compiler leads.
  */
 import type { Objective } from '../../native-models/training/graphs.ts'
-import type { Device, FinishReason, Tuning } from '../../preload/contract/domain.ts'
+import type { Device, FinishReason, Tuning, WeightType } from '../../preload/contract/domain.ts'
 import { AppError, type ErrorCode } from '../../preload/contract/errors.ts'
 
 export type Nothing = Record<string, never>
@@ -24,7 +24,7 @@ export interface EngineCalls {
   /** Which devices really run a graph here. */
   probe: { params: Nothing; result: DeviceReport[]; event: never }
   /** Runs a tiny graph on a device and checks its numbers; a bad driver may end the process, so `probe` asks a process of its own. */
-  tryDevice: { params: { device: Device }; result: { milliseconds: number }; event: never }
+  tryDevice: { params: { device: Device; weights: WeightType }; result: { milliseconds: number }; event: never }
   memory: { params: Nothing; result: MemoryReport; event: never }
   /** How fast plain matrix products are: the ceiling of everything else. */
   gemm: { params: GemmParams; result: { gflops: number }; event: never }
@@ -54,6 +54,8 @@ export interface EngineCalls {
 /** Where to compute. Every call says so: a fresh engine needs no other state. */
 export interface Place {
   readonly device: Device
+  /** How the weights that are not trained lie in its memory. */
+  readonly weights: WeightType
   /** 0 = all cores. */
   readonly threads: number
 }
@@ -70,6 +72,7 @@ export interface FootprintParams {
   readonly folder: string
   readonly tuning: Tuning
   readonly device: Device
+  readonly weights: WeightType
   readonly scoring: readonly BatchShape[]
   readonly training: readonly { readonly objective: TrainingParams['objective']; readonly shape: BatchShape }[]
   readonly sampling: readonly SampleShape[]
@@ -78,6 +81,8 @@ export interface FootprintParams {
 /** Counts of elements, and the sizes of the asked-for graphs, aligned with the shapes. */
 export interface Footprint {
   readonly parameters: number
+  /** Bytes of all weights as they lie in memory. */
+  readonly weightBytes: number
   /** The largest that is read at once: a tensor, or a block of a table. */
   readonly largestTensor: number
   /** The output layer's, also where it is the embedding. */
@@ -258,6 +263,8 @@ export interface DeviceReport {
   readonly available: boolean
   /** Why it is not available, as a sentence. */
   readonly reason: string | null
+  /** Why weights cannot be fp16 there, as a sentence; null where they can. */
+  readonly fp16: string | null
   readonly details: Readonly<Record<string, string | number>>
 }
 

@@ -3,13 +3,12 @@ import { decodeGraph, logitsGraph, prefillGraph } from '../../native-models/fami
 import { uniform } from '../../native-models/random.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { FinishReason } from '../../preload/contract/domain.ts'
-import { blockBytes } from './blocks.ts'
 import { type KeyValueCache, emptyCache, grownCache, writeRows } from './cache-rows.ts'
 import { allCandidates, chooseToken } from './choose.ts'
 import type { CallContext } from './dispatch.ts'
 import { scalar, tokenIds } from './feeds.ts'
 import { Cache } from './cache.ts'
-import { type Merged, merge } from './merged.ts'
+import { type SampledModel, merge } from './merged.ts'
 import type { ModelRef, Place, SampleEvent, SampleParams, SampleResult } from './protocol.ts'
 import { type DeviceTensor, type Session, type Tensors, tensor, upload } from './sessions.ts'
 
@@ -18,14 +17,14 @@ const GROWTH = 64
 
 interface Sampler {
   readonly key: string
-  readonly merged: Merged
+  readonly merged: SampledModel
   readonly sessions: Cache<Session>
 }
 let current: Sampler | null = null
 
 /** The merged model stays until another one samples, or `endSampling`. */
 async function samplerFor(model: ModelRef, place: Place): Promise<Sampler> {
-  const key = JSON.stringify([model, place.device, place.threads])
+  const key = JSON.stringify([model, place.device, place.weights, place.threads])
   if (current?.key === key) return current
   endSampling()
   return (current = { key, merged: await merge(model, place), sessions: new Cache<Session>(4, (session) => session.dispose()) })
@@ -51,8 +50,8 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
   const { prompts, shape, maxNewTokens, device } = params
   requireFit(params)
   const { merged, sessions } = await samplerFor(params.model, params)
-  const { config } = merged
-  const open = (name: string, prepack: boolean, graph: () => Parameters<Merged['open']>[0]): Promise<Session> => sessions.get(name, () => merged.open(graph(), prepack))
+  const { config, parameters } = merged
+  const open = (name: string, prepack: boolean, graph: () => Parameters<SampledModel['open']>[0]): Promise<Session> => sessions.get(name, () => merged.open(graph(), prepack))
   const inverseTemperature = scalar(params.samplingTemperature > 0 ? 1 / params.samplingTemperature : 1)
   const common: Tensors = { ...(await merged.feeds()), inverseTemperature }
 
@@ -61,7 +60,7 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
     return { prompt: given?.prompt ?? 0, key: given?.key ?? [], ids: [], finish: given ? null : 'length', length: prompts[given?.prompt ?? 0]!.length }
   })
 
-  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength, blockBytes()))
+  const prefill = await open(`prefill ${shape.prompts} ${shape.promptLength}`, false, () => prefillGraph(config, shape.prompts, shape.promptLength, parameters))
   const read = await prefill.run({ ...common, ...promptFeeds(prompts, shape, config) })
   const roomFor = (slots: number): number => (device === 'cpu' ? Math.min(shape.capacity, Math.ceil(slots / GROWTH) * GROWTH) : shape.capacity)
   let cache = emptyCache(config, shape.rows, roomFor(shape.promptLength))
@@ -70,9 +69,9 @@ export async function sample(params: SampleParams, context: CallContext<SampleEv
   }
   if (device !== 'cpu') cache = await cacheOnDevice(cache, device)
 
-  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole', blockBytes()))
+  const decode = await open(`decode ${shape.rows} ${shape.capacity}`, true, () => decodeGraph(config, shape.rows, shape.capacity, device === 'cpu' ? 'rows' : 'whole', parameters))
   const wholeRow = async (hidden: DeviceTensor): Promise<Float32Array> => {
-    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!, blockBytes()))
+    const session = await open(`logits ${hidden.dims[0]}`, false, () => logitsGraph(config, hidden.dims[0]!, parameters))
     return (await session.run({ ...common, hidden }))['logits']!.data as Float32Array
   }
 

@@ -7,13 +7,13 @@ import { load } from './models.ts'
 import type { ScoreParams, ScoreResult } from './protocol.ts'
 
 /** One batch under every model. A model without adapter runs the graph without one: its numbers are the base model's own. */
-export async function score({ models, sequences, shape, device, threads }: ScoreParams, { signal }: CallContext<never>): Promise<ScoreResult> {
+export async function score({ models, sequences, shape, ...place }: ScoreParams, { signal }: CallContext<never>): Promise<ScoreResult> {
   const perTokenLogps: Float32Array[][] = []
   for (const ref of models) {
     signal.throwIfAborted()
-    const { model, adapter } = await load(ref, device)
-    const spec = specOf({ config: model.config, weights: model.specs, lora: adapter?.lora ?? null })
-    const session = await sessionFor(['score', spec.config, spec.lora, shape, spec.headChunk], { device, threads }, () => scoringGraph(spec, shape), 'scoring')
+    const { model, adapter } = await load(ref, place)
+    const spec = specOf({ config: model.config, weights: model.specs, lora: adapter?.lora ?? null }, place)
+    const session = await sessionFor(['score', spec.config, spec.lora, shape, spec.headChunk], place, () => scoringGraph(spec, shape), 'scoring')
     const { logps } = await session.run({ ...sequenceFeeds(sequences, shape, spec.config), ...model.tensors, ...adapter?.tensors })
     perTokenLogps.push(splitPerSequence(logps!.data as Float32Array, sequences))
   }

@@ -174,10 +174,10 @@ class RuntimeSession implements Session {
   async run(feeds: Tensors, fetches?: Fetches): Promise<Record<string, DeviceTensor>> {
     const given = Object.entries(fetches ?? Object.fromEntries(this.outputs.map(({ name }) => [name, null])))
     const places = given.map(([name, place]) => [name, place && this.#place(name, place)] as const)
-    const results = await this.#session.run(
-      Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, handleOf(feed)])),
-      Object.fromEntries(places),
-    )
+    const handles = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, handleOf(feed)]))
+    const results = await this.#session.run(handles, Object.fromEntries(places)).catch((error: unknown) => {
+      throw explain(error, this.device) // a shader is compiled when it first runs
+    })
     // In place: the given tensor is the result. (The binding also makes a copy, garbage at once.)
     return Object.fromEntries(given.map(([name, place]) => [name, place ?? new RuntimeTensor(results[name]!)]))
   }
@@ -208,6 +208,9 @@ function explain(error: unknown, device: Device): unknown {
   if (device !== 'webgpu') return error
   if (/WebGPU adapter|backend not found|not supported in this build/i.test(message)) {
     return new AppError('device-unavailable', 'This computer offers no WebGPU adapter to Creamery (no supported GPU, or its driver is missing); choose the CPU instead.', error)
+  }
+  if (message.includes('requires f16 but the device does not support it')) {
+    return new AppError('device-unavailable', 'This graphics adapter computes with no 16-bit floats (WebGPU’s "shader-f16"), so weights cannot be fp16 on it; choose fp32 weights.', error)
   }
   if (message.includes('fallback to CPU EP has been explicitly disabled')) return new Error('the graph holds an op, or an op on this dtype, that has no WebGPU kernel', { cause: error })
   return error

@@ -24,11 +24,11 @@ let current: Training | null = null
 export async function startTraining(params: TrainingParams): Promise<TrainingStarted> {
   endTraining()
   forgetSessions()
-  const { device, threads, tuning, folder, from, resume } = params
-  const place = { device, threads }
-  const model = tuning.kind === 'full' ? await readModel(from ?? folder, device) : await loadModel(folder, device)
+  const { device, weights, threads, tuning, folder, from, resume } = params
+  const place = { device, weights, threads }
+  const model = tuning.kind === 'full' ? await readModel(from ?? folder, place) : await loadModel(folder, place)
   const lora = tuning.kind === 'full' ? null : { r: tuning.r, alpha: tuning.alpha, targets: tuning.targets }
-  const spec = specOf({ config: model.config, weights: model.specs, lora })
+  const spec = specOf({ config: model.config, weights: model.specs, lora }, place)
   const trainable = trainableTensors(spec)
 
   const fill = (make: (one: TensorSpec) => Float32Array): Promise<Tensors> => fillAll(trainable, device, make)
@@ -116,7 +116,7 @@ async function accumulate({ params, place, spec, trainable, values, sums, step }
   const { objective } = params
   const { sequences, shape } = batch
   // Asked for anew each time: scoring other models in between may have put the shared one out of memory.
-  const frozen = spec.lora ? (await loadModel(params.folder, place.device)).tensors : {}
+  const frozen = spec.lora ? (await loadModel(params.folder, place)).tensors : {}
   const session = await sessionFor(['train', spec.config, spec.lora, objective, shape, spec.headChunk], place, () => trainingGraph(spec, objective, shape))
   const feeds: Record<string, DeviceTensor> = { ...frozen, ...values, ...sequenceFeeds(sequences, shape, spec.config) }
   const fetches: Record<string, DeviceTensor | null> = { loss: null }

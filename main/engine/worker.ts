@@ -21,7 +21,7 @@ const done = (work: () => void) => () => {
 export const handlers: Handlers<EngineCalls> = {
   hello: () => ({ pid: process.pid, node: process.versions.node, onnxruntime: runtimeVersion }),
   probe: () => probe(),
-  tryDevice: ({ device }) => tryDevice(device),
+  tryDevice,
   memory: reportMemory,
   gemm: measureGemm,
   footprint,

@@ -44,7 +44,7 @@ export const configOf = (context: RunContext): RunConfig => context.run.config
 export const dbOf = (context: RunContext): Database => context.project.db
 
 export function placeOf({ run: { config } }: RunContext): Place {
-  return { device: config.device, threads: config.threads }
+  return { device: config.device, weights: config.weights, threads: config.threads }
 }
 
 /** Where the engine finds a model's weights. */

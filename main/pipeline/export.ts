@@ -73,7 +73,7 @@ export function exportTo(ask: ExportAsk, choice: ExportChoice, target: string, {
         get engine() {
           return (engine ??= EngineHost.start()) // formats without a model need none
         },
-        place: { device: 'cpu', threads: run.config.threads }, // whose numbers do not depend on a driver
+        place: { device: 'cpu', weights: 'fp32', threads: run.config.threads }, // whose numbers do not depend on a driver
         text: await sandbox.openText(source.textFolder), openText: (folder) => sandbox.openText(folder), signal, onPhase,
       })
       const row = { modelId: source.model.id, format: choice.format, path: linkForRow(project, path), sha256, verification: { state: proof.passed ? 'proved' : 'failed', choice, bytes, proof } }

@@ -17,10 +17,11 @@ export async function inputHash(context: RunContext, iteration: Iteration, stage
   const { policyModelId, previousModelId, baseModelId, setId } = iterationOf(dbOf(context), iteration.id)!
   // A decision at the gate leaves every pair its label.
   const gate = stage === 'train' && setId !== null ? (gateOn(dbOf(context), iteration.id, setId)?.id ?? null) : null
-  const { model: _, data: { sftLimit, promptsLimit, evaluation }, ...config } = configOf(context)
+  const { model: _, data: { sftLimit, promptsLimit, evaluation }, weights, ...config } = configOf(context)
+  // Runs from before there was a choice of weights go on: fp32 goes without saying.
   const limits = [sftLimit ?? null, promptsLimit ?? null, evaluation.map(({ name, limit }) => [name, limit ?? null])]
   const files = await Promise.all(filesOf(configOf(context), stage).map(hashData))
-  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, limits, files, gate])).digest('hex')
+  return createHash('sha256').update(JSON.stringify([stage, context.run.baseSha256, policyModelId, previousModelId, baseModelId, config, limits, files, gate, ...(weights === 'fp32' ? [] : [weights])])).digest('hex')
 }
 
 /** With the labels that lie beside it: they are read with the file. */

@@ -6,13 +6,13 @@ import { ModelError } from '../../native-models/weights/error.ts'
 import { hashCheckpoint } from '../../native-models/weights/hash.ts'
 import { inspectCheckpoint } from '../../native-models/weights/inspect.ts'
 import { locateModel } from '../../native-models/weights/place.ts'
-import type { Device } from '../../preload/contract/domain.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { ModelCard } from '../../preload/contract/requests/place.ts'
 import type { EngineHost } from '../engine/host.ts'
 import type { ModelRef, Place } from '../engine/protocol.ts'
 import type { Sandbox, SandboxText } from '../sandbox/host.ts'
 import { tryText } from './try-text.ts'
+import { requireWeights } from './weights.ts'
 
 export interface OpenedModel {
   readonly config: ModelConfig
@@ -51,18 +51,21 @@ export function checkModel(folder: string): ModelConfig {
  * @throws AppError 'bad-model', or 'device-unavailable' with the device's own reason
  */
 export async function proveModel(engine: EngineHost, ref: ModelRef, place: Place, signal?: AbortSignal): Promise<void> {
-  await requireDevice(engine, place.device)
+  await requireDevice(engine, place)
   const sequences = [{ promptIds: Int32Array.of(0), completionIds: Int32Array.of(0) }]
   const { perTokenLogps } = await engine.call('score', { ...place, models: [ref], sequences, shape: { rows: 1, length: 16, positions: 16 } }, { signal })
   const logp = perTokenLogps[0]![0]![0]!
   if (!Number.isFinite(logp)) throw new AppError('bad-model', `${ref.adapter ?? ref.folder} computes ${logp} as a log-probability; the model is damaged or diverged, use another copy.`)
 }
 
-/** The engine never falls back to another device by itself. @throws AppError 'device-unavailable' */
-export async function requireDevice(engine: EngineHost, device: Device): Promise<void> {
+/** The engine never falls back to another device or other weights by itself. @throws AppError 'device-unavailable', 'bad-config' */
+export async function requireDevice(engine: EngineHost, place: Pick<Place, 'device' | 'weights'>): Promise<void> {
+  const { device, weights } = place
+  requireWeights(place)
   if (device === 'cpu') return
   const report = (await engine.call('probe', {})).find((one) => one.device === device)
-  if (!report?.available) throw new AppError('device-unavailable', report?.reason ?? `This engine knows no device ${device}.`)
+  const reason = report ? (report.reason ?? (weights === 'fp16' ? report.fp16 : null)) : `This engine knows no device ${device}.`
+  if (reason !== null) throw new AppError('device-unavailable', reason)
 }
 
 /** What a folder holds, for a person: its headers, and how tokenizer and template do. Whatever is wrong with it lands in the card. */

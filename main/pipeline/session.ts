@@ -15,6 +15,7 @@ import { openModel, type OpenedModel, proveModel } from './open-model.ts'
 import { planRun, storeRun } from './plan-run.ts'
 import { runNow } from './settings.ts'
 import { survivingTheEngine } from './survive.ts'
+import { requireWeights } from './weights.ts'
 
 export interface SessionOptions {
   readonly signal: AbortSignal
@@ -94,6 +95,7 @@ async function withProject<T>(folder: string, work: (project: Project) => Promis
 }
 
 async function withProcesses<T>(config: RunConfig, { signal, emit }: SessionOptions, work: (engine: EngineHost, sandbox: Sandbox, model: OpenedModel) => Promise<T>): Promise<T> {
+  requireWeights(config)
   const engine = EngineHost.start({ onRestart: ({ message }) => emit({ kind: 'engine-restarted', reason: message }) })
   const sandbox = startSandbox()
   try {

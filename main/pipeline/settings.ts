@@ -9,12 +9,13 @@ import { type Iteration, activeIteration, iterationsOf, setSettings } from '../s
 import { type Run, runOf } from '../store/runs.ts'
 import { hasBegun, stagesOf, stagesWithShared } from '../store/stages.ts'
 import { titleOf } from './titles.ts'
+import { requireWeights } from './weights.ts'
 
 export type Setting = keyof RunSettings
 
 /** The stage that first uses a setting; 'plan' = the run's plan itself; null = nothing that is kept depends on it. */
 export const firstUse: Readonly<Record<Setting, Stage | 'plan' | null>> = {
-  iterations: 'plan', seed: 'plan', maxLength: 'plan',
+  iterations: 'plan', seed: 'plan', maxLength: 'plan', weights: 'plan', // two judges of unlike precision would differ by it
   tuning: 'tune', sft: 'tune',
   evaluation: 'evaluate',
   sampling: 'sample',
@@ -42,10 +43,10 @@ export function changedSettings(run: Pick<Run, 'config'>, change: SettingsChange
   return (Object.keys(change) as Setting[]).filter((setting) => change[setting] !== undefined && !isDeepStrictEqual(change[setting], before[setting]))
 }
 
-/** An iteration's settings with some of them changed. @throws ZodError when they do not go together */
+/** An iteration's settings with some of them changed. @throws ZodError, or AppError 'bad-config' when they do not go together */
 export function withChange({ settings }: Pick<Iteration, 'settings'>, run: Run, changed: readonly Setting[], change: SettingsChange): Iteration['settings'] {
   const chosen = Object.fromEntries(changed.map((setting) => [setting, change[setting]]))
-  RunConfig.parse({ ...run.config, ...chosen })
+  requireWeights(RunConfig.parse({ ...run.config, ...chosen }))
   return { ...settings, ...chosen }
 }
 

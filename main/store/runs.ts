@@ -70,6 +70,7 @@ const dataBy = (link: Link, data: Data): Data => ({
 
 function fromRow(db: Database, row: RunRow): Run {
   const link = fromLink(db)
-  const config = JSON.parse(row.config) as RunConfig
-  return { ...row, basePath: link(row.basePath), config: { ...config, model: link(config.model), data: dataBy(link, config.data) } }
+  const config = JSON.parse(row.config) as Omit<RunConfig, 'weights'>
+  // Runs from before there was a choice of weights had them in fp32.
+  return { ...row, basePath: link(row.basePath), config: { weights: 'fp32', ...config, model: link(config.model), data: dataBy(link, config.data) } }
 }

@@ -1,4 +1,4 @@
-/** Generation graphs: read the prompts once, then one token a step against a cache. Weights are the merged model's. */
+/** Generation graphs: read the prompts once, then one token a step against a cache. */
 import { GraphBuilder } from '../onnx/builder.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
@@ -6,8 +6,13 @@ import type { Graph, Value } from '../onnx/types.ts'
 import type { ModelConfig } from '../weights/model-config.ts'
 import { cachedAttention, causalAttention } from './attention.ts'
 import { decoder, logitsOf } from './decoder.ts'
-import { type Parameters, fedParameters } from './parameters.ts'
+import { type FedParameters, type Parameters, fedParameters } from './parameters.ts'
 import { vocabularyBlocks } from './tables.ts'
+
+/** How a graph takes its weights. */
+export type ParametersOn = (b: GraphBuilder) => FedParameters
+/** In floats, with any adapter merged into them. */
+export const mergedParameters = (config: ModelConfig, blockBytes?: number): ParametersOn => (b) => fedParameters(b, vocabularyBlocks(config, blockBytes))
 
 /** How many of the likeliest tokens a step hands out. */
 export const candidates = (vocabSize: number): number => Math.min(256, vocabSize)
@@ -17,9 +22,9 @@ export const candidates = (vocabSize: number): number => Math.min(256, vocabSize
  * (flat place of each prompt's last token), inverseTemperature []. Outputs: the choice (see `emitChoice`) and per layer
  * keys.i, values.i [prompts, kvHeads, length, headDim], keys rotated.
  */
-export function prefillGraph(config: ModelConfig, prompts: number, length: number, blockBytes?: number): Graph {
+export function prefillGraph(config: ModelConfig, prompts: number, length: number, parameters = mergedParameters(config)): Graph {
   const b = new GraphBuilder()
-  const p = fedParameters(b, vocabularyBlocks(config, blockBytes))
+  const p = parameters(b)
   const attention = causalAttention(b, config, prompts, length, (layer, keys, values) => {
     b.output(`keys.${layer}`, keys)
     b.output(`values.${layer}`, b.identity(values))
@@ -38,10 +43,10 @@ export function prefillGraph(config: ModelConfig, prompts: number, length: numbe
  * [rows, kvHeads, 1, headDim], for the caller to write; with 'whole' they are the cache with the new token in its slot,
  * for devices where the cache stays and is overwritten in place.
  */
-export function decodeGraph(config: ModelConfig, rows: number, capacity: number, update: 'rows' | 'whole', blockBytes?: number): Graph {
+export function decodeGraph(config: ModelConfig, rows: number, capacity: number, update: 'rows' | 'whole', parameters = mergedParameters(config)): Graph {
   const { kvHeads, headDim } = config
   const b = new GraphBuilder()
-  const p = fedParameters(b, vocabularyBlocks(config, blockBytes))
+  const p = parameters(b)
   const lengths = b.input('lengths', 'int64', [rows, 1])
   const cacheOf = (layer: number) => ({
     keys: b.input(`cache.keys.${layer}`, b.float, [rows, kvHeads, capacity, headDim], 2),
@@ -65,9 +70,9 @@ export function decodeGraph(config: ModelConfig, rows: number, capacity: number,
 }
 
 /** All logits of given hidden states: feeds hidden [rows, hiddenSize], the head, inverseTemperature; output logits [rows, vocabSize]. */
-export function logitsGraph(config: ModelConfig, rows: number, blockBytes?: number): Graph {
+export function logitsGraph(config: ModelConfig, rows: number, parameters = mergedParameters(config)): Graph {
   const b = new GraphBuilder()
-  b.output('logits', scaledLogits(b, config, fedParameters(b, vocabularyBlocks(config, blockBytes)), b.input('hidden', b.float, [rows, config.hiddenSize])))
+  b.output('logits', scaledLogits(b, config, parameters(b), b.input('hidden', b.float, [rows, config.hiddenSize])))
   return finished(b)
 }
 

@@ -175,6 +175,8 @@ export class GraphBuilder {
   greater(a: Value, b: Value): Value { return this.#one('Greater', [a, b]) }
   where(condition: Value, a: Value, b: Value): Value { return this.#one('Where', [condition, a, b]) }
   cast(x: Value, to: DType): Value { return this.#one('Cast', [x], { to: dtypeCodes[to] }) }
+  /** x in this graph's float type: what is held in fewer bits computes in all of them. */
+  widened(x: Value): Value { return x.dtype === this.float ? x : this.cast(x, this.float) }
   scale(x: Value, factor: number): Value { return this.mul(x, this.scalar(factor)) }
 
   // ── reductions and softmax ───────────────────────────────────────────────────────────────────────────────────

@@ -77,15 +77,15 @@ interface Share {
 
 /** The softmax of h·Eᵀ in pieces: a share of each block, and what is common to all; `known` where another pass has found it. */
 function exponentials(b: GraphBuilder, h: Value, head: readonly Value[], cap: number | null, known: HeadSums | null = null): { shares: Share[] } & HeadSums {
-  const bent = head.map((rows) => bend(b, b.gemm(h, rows, { transB: true }), cap))
+  const bent = head.map((rows) => bend(b, b.gemm(h, b.widened(rows), { transB: true }), cap))
   const max = known?.max ?? bent.map(({ logits }) => b.reduceMax(logits, [1])).reduce((p, q) => b.max(p, q))
   const shares = bent.map(({ logits, weigh }) => ({ e: b.exp(b.sub(logits, max)), weigh }))
   return { shares, max, sum: known?.sum ?? shares.map(({ e }) => b.reduceSum(e, [1])).reduce((p, q) => b.add(p, q)) }
 }
 
-/** e·E [n, D], a block after the other. */
+/** e·E [n, D], a block after the other; one held in halves is widened for each use, so that only one is wide at a time. */
 function weightedRows(b: GraphBuilder, shares: readonly Share[], head: readonly Value[]): Value {
-  return shares.reduce<Value | null>((sum, { e, weigh }, i) => b.gemm(weigh(e), head[i]!, { c: sum }), null)!
+  return shares.reduce<Value | null>((sum, { e, weigh }, i) => b.gemm(weigh(e), b.widened(head[i]!), { c: sum }), null)!
 }
 
 /**

@@ -11,11 +11,11 @@ export interface RowBlock {
 export const rowBlocksOf = (table: readonly Value[]): RowBlock[] =>
   table.map((rows, i) => ({ rows, start: table.slice(0, i).reduce((sum, before) => sum + before.shape[0]!, 0) }))
 
-/** The table's rows [n, D] at `ids` [n, 1]: int64 where the table is one value, int32 where it is several, for WebGPU computes with no int64. */
+/** The table's rows [n, D], in floats, at `ids` [n, 1]: int64 where the table is one value, int32 where it is several, for WebGPU computes with no int64. */
 export function rowsAt(b: GraphBuilder, table: readonly Value[], ids: Value): Value {
-  if (table.length === 1) return b.rows(table[0]!, ids)
+  if (table.length === 1) return b.widened(b.rows(table[0]!, ids))
   return rowBlocksOf(table)
-    .map((block) => ({ ...block, found: b.rows(block.rows, placesIn(b, block, ids)) }))
+    .map((block) => ({ ...block, found: b.widened(b.rows(block.rows, placesIn(b, block, ids))) }))
     .reduceRight((later, one) => ({ ...one, found: b.where(b.less(ids, endOf(b, one)), one.found, later.found) })).found
 }
 

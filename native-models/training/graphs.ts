@@ -2,16 +2,14 @@
 import { gradients } from '../autodiff/backward.ts'
 import { causalAttention } from '../families/attention.ts'
 import { decoder, head } from '../families/decoder.ts'
-import { type Parameters, fedParameters } from '../families/parameters.ts'
-import { type TensorSpec, vocabularyBlocks } from '../families/tables.ts'
+import type { TensorSpec } from '../families/tables.ts'
 import { GraphBuilder } from '../onnx/builder.ts'
 import { fuseSums } from '../onnx/fuse.ts'
 import { lower } from '../onnx/lower.ts'
 import { schedule } from '../onnx/schedule.ts'
-import type { Graph, Value } from '../onnx/types.ts'
-import type { ModelConfig } from '../weights/model-config.ts'
+import { type Graph, GraphError, type Value } from '../onnx/types.ts'
 import type { Dropout } from './dropout.ts'
-import { type Lora, loraTensors, withLora } from './lora.ts'
+import { type WeightsSpec, adaptedParameters, loraTensors } from './lora.ts'
 import { consistencyDpoLoss, sftLoss } from './objectives.ts'
 
 /**
@@ -25,16 +23,12 @@ export interface Bucket {
   readonly positions: number
 }
 
-export interface ModelSpec {
-  readonly config: ModelConfig
+/** Without an adapter it is scored as it is, or trained in full. */
+export interface ModelSpec extends WeightsSpec {
   /** All weights of the model as they are fed: Hugging Face names and shapes, large tables in blocks (families/tables.ts). */
   readonly weights: readonly TensorSpec[]
-  /** The adapter, or null: no adapter (scoring) or full fine-tuning (training). */
-  readonly lora: Lora | null
   /** Completion positions whose logits exist at one time. */
   readonly headChunk: number
-  /** What a block of a table may hold, in bytes; BLOCK_BYTES unless given. */
-  readonly blockBytes?: number
 }
 
 /** `dropout` = the share of what an adapter reads that is left out; DPO has none, as TRL: its reference is scored without, and the first loss has to be ln 2. */
@@ -49,12 +43,12 @@ export const trainableTensors = ({ lora, weights }: ModelSpec): readonly TensorS
  *   places  int64 [positions, 1]    flat index (row·length + t) of the hidden state that predicts the token
  *   targets [positions, 1]          the token itself
  */
-function completionLogps(b: GraphBuilder, { config, lora, headChunk, blockBytes }: ModelSpec, { rows, length, positions }: Bucket, dropout: Dropout | null = null): Value {
-  const fed = fedParameters(b, vocabularyBlocks(config, blockBytes))
-  const parameters: Parameters = lora ? withLora(b, fed, lora, dropout) : fed
-  const tokens = fed.ids('tokens', rows * length)
+function completionLogps(b: GraphBuilder, model: ModelSpec, { rows, length, positions }: Bucket, dropout: Dropout | null = null): Value {
+  const { config, headChunk } = model
+  const parameters = adaptedParameters(b, model, dropout)
+  const tokens = parameters.ids('tokens', rows * length)
   const predicting = decoder(b, config, parameters, tokens, causalAttention(b, config, rows, length), b.input('places', 'int64', [positions, 1]))
-  return b.completionLogps(predicting, head(fed, config), fed.ids('targets', positions), headChunk, config.logitCap)[0]
+  return b.completionLogps(predicting, head(parameters, config), parameters.ids('targets', positions), headChunk, config.logitCap)[0]
 }
 
 /** Output: logps [positions]. */
@@ -78,6 +72,7 @@ export function trainingGraph(model: ModelSpec, objective: Objective, bucket: Bu
 /** The same, before lowering and scheduling: what tests and printers look at. */
 export function emitTraining(b: GraphBuilder, model: ModelSpec, objective: Objective, bucket: Bucket): void {
   const { float } = b
+  if (!model.lora && model.held === 'fp16') throw new GraphError('weights that are trained are held in floats: an update is too small for halves')
   const logps = completionLogps(b, model, bucket, dropoutOf(objective, bucket))
   const loss = objective.kind === 'sft' ? emitSft(b, logps) : emitDpo(b, logps, bucket, objective.beta)
   b.output('loss', loss)

@@ -1,8 +1,9 @@
 /** LoRA: y = x·Wᵀ + (α/r)·(x·Aᵀ)·Bᵀ with A [r, in], B [out, r]; names are PEFT's. */
-import type { Parameters } from '../families/parameters.ts'
+import { type FedParameters, type Parameters, type WeightType, fedParameters } from '../families/parameters.ts'
 import type { GraphBuilder } from '../onnx/builder.ts'
-import type { TensorSpec } from '../families/tables.ts'
+import { type TensorSpec, vocabularyBlocks } from '../families/tables.ts'
 import { type Value, sizeOf } from '../onnx/types.ts'
+import type { ModelConfig } from '../weights/model-config.ts'
 import { hashText, uniform } from '../random.ts'
 import { type Dropout, dropOut } from './dropout.ts'
 
@@ -17,7 +18,7 @@ export const loraName = (module: string, side: 'A' | 'B'): string => `base_model
 const isTarget = (lora: Lora, module: string): boolean => lora.targets.includes(module.slice(module.lastIndexOf('.') + 1))
 
 /** Adds the adapter to the linear layers it sits on. Those that read the same x share one product with their A's, stacked; with dropout each reads an x of its own. */
-export function withLora(b: GraphBuilder, base: Parameters, lora: Lora, dropout: Dropout | null = null): Parameters {
+export function withLora<Base extends Parameters>(b: GraphBuilder, base: Base, lora: Lora, dropout: Dropout | null = null): Base {
   const inputA = (module: string, width: number): Value => b.input(loraName(module, 'A'), b.float, [lora.r, width])
   const downsOf = (x: Value, modules: readonly string[]): Value[] => {
     const width = x.shape[1]!
@@ -38,6 +39,23 @@ export function withLora(b: GraphBuilder, base: Parameters, lora: Lora, dropout:
       })
     },
   }
+}
+
+/** What decides how a graph takes a model's weights. */
+export interface WeightsSpec {
+  readonly config: ModelConfig
+  /** The adapter, or null. */
+  readonly lora: Lora | null
+  /** What a block of a table may hold, in bytes; BLOCK_BYTES unless given. */
+  readonly blockBytes?: number
+  /** How weights that are not trained are held; fp32 unless given. */
+  readonly held?: WeightType
+}
+
+/** The fed weights with the adapter on them, or as they are. */
+export function adaptedParameters(b: GraphBuilder, { config, lora, blockBytes, held }: WeightsSpec, dropout: Dropout | null = null): FedParameters {
+  const base = fedParameters(b, vocabularyBlocks(config, blockBytes), held)
+  return lora ? withLora(b, base, lora, dropout) : base
 }
 
 /** The adapter's tensors for a model with these 2-D weights, in the model's order. */

@@ -6,6 +6,7 @@ import { bytesPerElement } from './dtype.ts'
 import { listNames, ModelError, quote } from './error.ts'
 import { writeJson, type JsonObject, type WrittenFile } from './files.ts'
 import { fuse } from './fused.ts'
+import { encodeHalves } from './halves.ts'
 import { CONFIG_FILE, INDEX_FILE, listFolder, WEIGHTS_FILE } from './layout.ts'
 import { writeSafetensors, type Safetensors, type TensorToWrite } from './safetensors.ts'
 import { checkTiedHead, closeFiles, openWeights, readConfig } from './stored.ts'
@@ -59,6 +60,19 @@ export function readWeights(checkpoint: Checkpoint, name: string, rows?: readonl
   const values = file.readFloats(storedAs, [(firstRow + from) * rowSize, (firstRow + to) * rowSize])
   checkFinite(values, name, file.path, from * rowSize)
   return values
+}
+
+/** Elements narrowed to halves at a time: the tensor is never there in floats as a whole. */
+const NARROWED_ELEMENTS = 2 ** 22
+
+/** The same as the bits of halves. @param instead what a person does about a weight that no half holds @throws ModelError for one, too */
+export function readHalves(checkpoint: Checkpoint, name: string, rows: readonly [number, number], instead: string): Uint16Array {
+  const [, ...width] = checkpoint.tensors.get(name)?.shape ?? []
+  const halves = new Uint16Array((rows[1] - rows[0]) * sizeOf(width))
+  for (const [from, to] of rowBlocks([rows[1] - rows[0], ...width], NARROWED_ELEMENTS)) {
+    halves.set(encodeHalves(readWeights(checkpoint, name, [rows[0] + from, rows[0] + to]), name, instead), from * sizeOf(width))
+  }
+  return halves
 }
 
 /** A tensor's rows [from, to) by turns, of at most `elements` numbers where a row is not longer by itself. */

@@ -1,6 +1,6 @@
 /** One JSON file configures a run. The zod schema is the type, the validation and the published JSON schema. */
 import { z } from 'zod'
-import { Device, FirstIterationRule, Method, ScheduleKind, Statistic, Tuning } from './domain.ts'
+import { Device, FirstIterationRule, Method, ScheduleKind, Statistic, Tuning, WeightType } from './domain.ts'
 
 const fraction = z.number().min(0).max(1)
 
@@ -52,6 +52,8 @@ export const RunConfig = z.strictObject({
   iterations: z.int().min(1).max(20).default(2),
   seed: z.int().min(0).max(2 ** 32 - 1).default(42),
   device: Device.default('cpu'),
+  /** Rounded once, when they are loaded; whatever is written is made from the original files. fp16 has not run on a real graphics card yet. */
+  weights: WeightType.default('fp32'),
   threads: z.int().min(0).default(0),
   /** Prompt + completion, in tokens. */
   maxLength: z.int().min(8).default(2048),

@@ -35,6 +35,10 @@ export type FinishReason = z.infer<typeof FinishReason>
 export const Device = z.enum(['cpu', 'webgpu'])
 export type Device = z.infer<typeof Device>
 
+/** How the weights that are not trained lie in memory while a run computes. fp16 is WebGPU's alone, and for LoRA. */
+export const WeightType = z.enum(['fp32', 'fp16'])
+export type WeightType = z.infer<typeof WeightType>
+
 export const ScheduleKind = z.enum(['constant', 'linear', 'cosine'])
 export type ScheduleKind = z.infer<typeof ScheduleKind>
 

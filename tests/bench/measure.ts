@@ -27,7 +27,7 @@ export interface Sizes {
 }
 
 type Engine = EngineHost<EngineCalls>
-const place: Place = { device: 'cpu', threads: 0 }
+const place: Place = { device: 'cpu', weights: 'fp32', threads: 0 }
 
 /** Multiply-adds count as 2; a LoRA step is 4·P (no gradients of frozen weights), a forward pass 2·P. The adapter's own work is not counted. */
 export function countFlops(config: ModelConfig, kind: 'step' | 'forward', { tokens, completionTokens }: Work): number {

@@ -22,7 +22,7 @@ interface Measured {
   readonly peakMb: number
 }
 
-const place = { device: 'cpu' as const, threads: 0 }
+const place = { device: 'cpu' as const, weights: 'fp32' as const, threads: 0 }
 const idsOf = (length: number, key: number): Int32Array => Int32Array.from({ length }, (_, t) => (key * 7919 + t * 104_729) % 160_000)
 const sequences = [0, 1, 2, 3].map((key) => ({ promptIds: idsOf(16, key), completionIds: idsOf(32, key + 9) }))
 const shape = { rows: 4, length: 48, positions: 128 }

@@ -71,7 +71,7 @@ export async function exported({ ref, text }: Subject, choice: ExportChoice, nam
   }
 }
 
-export const place = { device: 'cpu', threads: 1 } as const
+export const place = { device: 'cpu', weights: 'fp32', threads: 1 } as const
 
 /** Our own greedy tokens, an ending EOS among them; without `eosIds` always so many. */
 export async function greedy({ ref }: Subject, prompt: readonly number[], maxNewTokens: number, eosIds: readonly number[]): Promise<number[]> {

@@ -142,7 +142,7 @@ describe.each(names)('%s', (name) => {
 
 test.each([{ kind: 'full' as const }, loraTuning])('what memory is estimated by counts the same weights in smaller pieces, and the graphs in blocks ($kind)', async (tuning) => {
   const shape = { rows: 4, length: 32, positions: 64 }
-  const asked = { folder: modelOf('llama/llama3-rope').folder, tuning, device: 'cpu' as const, scoring: [shape], training: [{ objective: { kind: 'sft' as const }, shape }], sampling: [{ rows: 4, prompts: 2, promptLength: 16, capacity: 32 }] }
+  const asked = { folder: modelOf('llama/llama3-rope').folder, tuning, device: 'cpu' as const, weights: 'fp32' as const, scoring: [shape], training: [{ objective: { kind: 'sft' as const }, shape }], sampling: [{ rows: 4, prompts: 2, promptLength: 16, capacity: 32 }] }
   const [mine, theirs] = [await six.call('footprint', asked), await one.call('footprint', asked)]
   for (const count of ['parameters', 'trainable', 'head', 'layers'] as const) expect(mine[count], count).toBe(theirs[count])
   expect([mine.largestTensor, theirs.largestTensor]).toEqual([64 * 32, 96 * 32]) // a layer's, and the table

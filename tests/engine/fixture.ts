@@ -14,7 +14,7 @@ import { parseConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { openSafetensors } from '../../native-models/weights/safetensors.ts'
 import { expectedTensors, linearModules } from '../../native-models/weights/tensors.ts'
-import type { Device, Tuning } from '../../preload/contract/domain.ts'
+import type { Device, Tuning, WeightType } from '../../preload/contract/domain.ts'
 import { type Row, goldenPath, lora } from '../golden/fixtures.ts'
 
 const open: { close(): Promise<void> }[] = []
@@ -30,7 +30,7 @@ export function startEngine<Calls extends CallMap<Calls> = EngineCalls>(options:
 export const scratch = mkdtempSync(join(tmpdir(), 'creamery-test-'))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
-export const place = (device: Device = 'cpu'): Place => ({ device, threads: 1 })
+export const place = (device: Device = 'cpu', weights: WeightType = 'fp32'): Place => ({ device, weights, threads: 1 })
 export const golden = (name: string, adapter = false): ModelRef => ({ folder: goldenPath(`llama/${name}`), adapter: adapter ? goldenPath(`llama/${name}/adapter`) : null })
 
 // ── models ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ describe('in tiny models a token’s log-probability is the same to the last bit
   const variants: readonly [string, { rows: number; length: number; positions: number }, Place][] = [
     ['a longer bucket', { rows: 16, length: 128, positions: 256 }, place()],
     ['empty rows', { rows: 32, length: 32, positions: 192 }, place()],
-    ['two threads', { rows: 16, length: 48, positions: 144 }, { device: 'cpu', threads: 2 }],
+    ['two threads', { rows: 16, length: 48, positions: 144 }, { ...place(), threads: 2 }],
   ]
 
   test.each([false, true])('in every batch it may be part of (adapter: %s)', async (adapter) => {
@@ -42,7 +42,7 @@ test('on the bundled model’s shape: the same to the last bit over threads and 
   const model = { folder, adapter: await writeRandomAdapter('bundled-adapter', bundledConfig, 1) }
   const sequences = randomSequences(16, 102)
   const together = await score(engine, model, sequences)
-  expect(await score(engine, model, sequences, { device: 'cpu', threads: 2 })).toEqual(together)
+  expect(await score(engine, model, sequences, { ...place(), threads: 2 })).toEqual(together)
   expect(await score(startEngine(), model, sequences)).toEqual(together)
   for (const [i, one] of sequences.entries()) {
     const [alone] = await score(engine, model, [one])

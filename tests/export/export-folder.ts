@@ -25,7 +25,7 @@ export async function exportFolder({ engine, sandbox }: Tools, ref: ModelRef, ch
   const source = sourceOf(ref, textFolder)
   const text = await sandbox.openText(textFolder)
   try {
-    return await exportModel(source, choice, target, { engine, place: { device: 'cpu', threads: 1 }, text, openText: (folder) => sandbox.openText(folder), signal: new AbortController().signal, onPhase: () => {}, ...options })
+    return await exportModel(source, choice, target, { engine, place: { device: 'cpu', weights: 'fp32', threads: 1 }, text, openText: (folder) => sandbox.openText(folder), signal: new AbortController().signal, onPhase: () => {}, ...options })
   } finally {
     source.close()
     await text.close()

@@ -19,7 +19,7 @@ const textFolder = join(scratch, 'text')
 writeTinyText(textFolder)
 const tools: Tools = { engine: EngineHost.start(), sandbox: startSandbox() }
 afterAll(() => Promise.all([tools.engine.close(), tools.sandbox.close()]))
-const place = { device: 'cpu', threads: 1 } as const
+const place = { device: 'cpu', weights: 'fp32', threads: 1 } as const
 const golden = (name: string) => ({ folder: goldenPath(name), adapter: goldenPath(`${name}/adapter`) })
 const bundledModel = { folder: bundled, adapter: null }
 

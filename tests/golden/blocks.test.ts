@@ -1,7 +1,7 @@
 /** Embedding and head in blocks of rows: what is computed is what one block gives, and what transformers and PEFT give. */
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { decodeGraph, logitsGraph as logitsOfHidden, prefillGraph } from '../../native-models/families/decoding.ts'
+import { decodeGraph, logitsGraph as logitsOfHidden, mergedParameters, prefillGraph } from '../../native-models/families/decoding.ts'
 import { BLOCK_BYTES, blockTensors, fedTensors, vocabularyBlocks, wholeTensors } from '../../native-models/families/tables.ts'
 import { arenaBytes } from '../../native-models/onnx/arena.ts'
 import { normal } from '../../native-models/random.ts'
@@ -52,9 +52,9 @@ describe.each(models)('$name in blocks is $name in one', ({ folder, name }) => {
   it('the next token’s candidates', async () => {
     const { config } = one.spec
     const hidden = Float32Array.from({ length: 3 * config.hiddenSize }, (_, i) => normal(7, i))
-    const all = async ({ spec, weights }: TestModel) => (await runGraph(logitsOfHidden(config, 3, spec.blockBytes), { ...weights, hidden, inverseTemperature: 1.25 }))['logits'] as Float32Array
+    const all = async ({ spec, weights }: TestModel) => (await runGraph(logitsOfHidden(config, 3, mergedParameters(config, spec.blockBytes)), { ...weights, hidden, inverseTemperature: 1.25 }))['logits'] as Float32Array
     expectClose(await all(inBlocks(one, SIX)), await all(one), 1e-6, `${name} logits`)
-    for (const graph of [prefillGraph(config, 2, 16, SIX), decodeGraph(config, 2, 16, 'rows', SIX)]) {
+    for (const graph of [prefillGraph(config, 2, 16, mergedParameters(config, SIX)), decodeGraph(config, 2, 16, 'rows', mergedParameters(config, SIX))]) {
       const fed = fedTensors(one.spec.weights, vocabularyBlocks(config, SIX)).map((tensor) => tensor.name)
       expect(graph.inputs.flatMap((input) => (/^(model|lm_head)\./.test(input.name) ? [input.name] : [])).sort()).toEqual(fed.sort())
     }

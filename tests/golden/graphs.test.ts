@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { batchOf, goldenPath, inBlocks, loadModel, lora } from './fixtures.ts'
-import { decodeGraph, prefillGraph } from '../../native-models/families/decoding.ts'
+import { decodeGraph, mergedParameters, prefillGraph } from '../../native-models/families/decoding.ts'
 import { GraphBuilder } from '../../native-models/onnx/builder.ts'
 import type { DType, Graph, Node } from '../../native-models/onnx/types.ts'
 import { adamwGraph, gradNormGraph } from '../../native-models/training/adamw.ts'
@@ -31,8 +31,8 @@ const shipped: Record<string, Graph> = {
       [`${name}: decoding`, decodeGraph(model.config, 2, 16, 'whole')],
       [`${name} in blocks: SFT, LoRA`, trainingGraph({ ...blocks, lora }, { kind: 'sft' }, bucket)],
       [`${name} in blocks: DPO, full`, trainingGraph(blocks, { kind: 'dpo', beta: 0.1 }, bucket)],
-      [`${name} in blocks: reading prompts`, prefillGraph(blocks.config, 2, 16, blocks.blockBytes)],
-      [`${name} in blocks: decoding`, decodeGraph(blocks.config, 2, 16, 'whole', blocks.blockBytes)],
+      [`${name} in blocks: reading prompts`, prefillGraph(blocks.config, 2, 16, mergedParameters(blocks.config, blocks.blockBytes))],
+      [`${name} in blocks: decoding`, decodeGraph(blocks.config, 2, 16, 'whole', mergedParameters(blocks.config, blocks.blockBytes))],
     ]
   })),
   AdamW: adamwGraph([4, 3], { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),

@@ -19,11 +19,13 @@ import { runGraph } from '../run-graph.ts'
 interface Case {
   /** Ops whose rules this case exercises. */
   readonly covers: readonly string[]
-  readonly inputs: readonly { readonly shape: readonly number[]; readonly positive?: boolean }[]
+  readonly inputs: readonly { readonly shape: readonly number[]; readonly positive?: boolean; readonly coarse?: boolean }[]
   readonly build: (b: GraphBuilder, ...x: Value[]) => Value
 }
 const x = (...shape: number[]) => ({ shape })
 const positive = (...shape: number[]) => ({ shape, positive: true })
+/** Multiples of 2⁻⁸: float32 holds them, and them a step further, without rounding. */
+const coarse = (...shape: number[]) => ({ shape, coarse: true })
 const one = (covers: string, shape: Case['inputs'][number], build: (b: GraphBuilder, x: Value) => Value): Case => ({ covers: [covers], inputs: [shape], build })
 
 const rope = { kind: 'default' as const, theta: 100 }
@@ -44,6 +46,7 @@ const cases: Record<string, Case> = {
   silu: one('Silu', x(5), (b, p) => b.silu(p)),
   softplus: one('Softplus', x(2, 3), (b, p) => b.softplus(p)),
   tanh: one('Tanh', x(2, 3), (b, p) => b.tanh(p)),
+  'cast, to fewer bits and back': one('Cast', coarse(2, 3), (b, p) => b.mul(b.cast(b.cast(p, 'float32'), 'float64'), p)),
   identity: one('Identity', x(2, 3), (b, p) => b.identity(p)),
   'where, both sides': { covers: ['Where'], inputs: [x(3, 4), x(4)], build: (b, p, q) => b.where(b.less(b.floats([0, 3, 1, 2], [4]), b.scalar(1.5)), p!, q!) },
   'reduce sum, keep': one('ReduceSum', x(2, 3, 4), (b, p) => b.reduceSum(p, [1])),
@@ -110,7 +113,8 @@ describe('gradient rules against central differences in float64', () => {
     }
     const { y: { shape } } = make()
     const key = [...name].reduce((sum, char) => sum * 31 + char.codePointAt(0)!, 7) | 0
-    const draw = (what: number, size: number) => Float64Array.from({ length: size }, (_, i) => normal(key, what, i))
+    const isCoarse = inputs.some((input) => input.coarse)
+    const draw = (what: number, size: number) => Float64Array.from({ length: size }, (_, i) => (isCoarse ? Math.round(256 * normal(key, what, i)) / 256 : normal(key, what, i)))
     const at = inputs.map(({ shape: s, positive: above }, i) => (above ? Float64Array.from({ length: sizeOf(s) }, (_, j) => 0.5 + uniform(key, i, j)) : draw(i, sizeOf(s))))
     const directions = inputs.map(({ shape: s }, i) => draw(100 + i, sizeOf(s)))
     const cotangent = draw(200, sizeOf(shape))
@@ -129,7 +133,7 @@ describe('gradient rules against central differences in float64', () => {
     const graph = schedule(forward.b.graph())
     const shifted = (step: number) => runGraph(graph, Object.fromEntries(at.map((data, i) => [`x${i}`, data.map((value, j) => value + step * directions[i]![j]!)])))
     // Five-point central difference: error O(h⁴).
-    const h = 1e-3
+    const h = 2 ** -10
     const [p1, m1, p2, m2] = await Promise.all([h, -h, 2 * h, -2 * h].map(shifted)) as [Record<string, Float64Array>, Record<string, Float64Array>, Record<string, Float64Array>, Record<string, Float64Array>]
     const jvp = p1['y']!.map((_, i) => (8 * (p1['y']![i]! - m1['y']![i]!) - (p2['y']![i]! - m2['y']![i]!)) / (12 * h))
     const right = dot(jvp, cotangent)

@@ -51,7 +51,7 @@ export async function proveOnnx(source: ExportSource, target: string, precisions
 /** The whole sequences as their users would read them: in one padded batch, the last tokens from the cache. */
 async function exportedLogits(path: string, sequences: readonly Int32Array[], { engine, place, signal }: ExportTools): Promise<readonly Float32Array[]> {
   await engine.restart()
-  return (await engine.call('onnxLogits', { device: 'cpu', threads: place.threads, path, sequences, steps: STEPS }, { signal })).logits
+  return (await engine.call('onnxLogits', { ...place, device: 'cpu', path, sequences, steps: STEPS }, { signal })).logits
 }
 
 /** The source with every linear layer as its 4-bit codes say, written for a moment and run by the engine, must be what the exported model is. */

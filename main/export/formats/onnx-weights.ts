@@ -3,15 +3,12 @@ import { BLOCK, blocksOf, quantiseFourBit } from '../../../native-models/interch
 import type { StoredForm } from '../../../native-models/interchange/onnx-decoder.ts'
 import { type DType, sizeOf } from '../../../native-models/onnx/types.ts'
 import type { ExternalWeight, InlineWeight } from '../../../native-models/onnx/wire.ts'
-import { encodeFloats } from '../../../native-models/weights/dtype.ts'
+import { encodeHalves } from '../../../native-models/weights/halves.ts'
 import { linearModules } from '../../../native-models/weights/tensors.ts'
-import { AppError } from '../../../preload/contract/errors.ts'
-import type { ExportSource } from '../source.ts'
+import { type ExportSource, explained } from '../source.ts'
 
 /** Elements converted at a time: main answers in between. */
 const BLOCK_ELEMENTS = 2 ** 20
-/** The largest finite half. */
-const HALF_MAX = 65_504
 /** Where a weight begins in a file of weights: a page, so that it can be mapped. */
 const PAGE = 4096
 
@@ -35,10 +32,7 @@ function* piecesOf(source: ExportSource, form: StoredForm, [rows, width = 1]: re
 function encoded({ input, tensor, part }: StoredForm, values: Float32Array, width: number): ArrayBufferView {
   if (part !== 'whole') return quantiseFourBit(values, width)[part]
   if (input.dtype === 'float32') return values
-  if (values.some((value) => Math.abs(value) > HALF_MAX)) {
-    throw new AppError('bad-model', `${tensor} holds a weight beyond ${HALF_MAX}, which no half-precision number is; export this model as fp32.`)
-  }
-  return encodeFloats('F16', values)
+  return explained(() => encodeHalves(values, tensor, 'export this model as fp32'))
 }
 
 /** How the weights are spread over files beside the model. */

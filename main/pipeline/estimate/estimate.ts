@@ -41,7 +41,7 @@ export async function estimateRun(options: EstimateOptions): Promise<RunEstimate
   const now = (): number => clock(engine.pid)
   const began = now()
   try {
-    await engine.call('tryDevice', { device: 'cpu' }, { signal })
+    await engine.call('tryDevice', { device: 'cpu', weights: 'fp32' }, { signal })
     const { text } = await openModel(sandbox, config.model)
     const startSeconds = now() - began
     try {
@@ -75,12 +75,12 @@ interface Measured {
 
 async function measure(engine: EngineHost, work: Workload, { config, newest, probes, unmeasured, signal }: EstimateOptions, means: Pick<ProbeOptions, 'startSeconds' | 'clock' | 'decode'>): Promise<Measured> {
   const { rss: runtimeBytes } = await engine.call('memory', {}, { signal })
-  const size = await engine.call('footprint', { folder: config.model, tuning: config.tuning, device: config.device, scoring: [], training: [], sampling: [] }, { signal })
+  const size = await engine.call('footprint', { folder: config.model, tuning: config.tuning, device: config.device, weights: config.weights, scoring: [], training: [], sampling: [] }, { signal })
   const key = keyOf(work, newest?.sha256 ?? null)
   const known = rememberedProbe(probes, key)
   if (known) return { probe: known, how: 'remembered', sentence: known.sentence, size, runtimeBytes }
   if (unmeasured !== null) return { probe: null, how: 'none', sentence: unmeasured, size, runtimeBytes }
-  await requireDevice(engine, config.device)
+  await requireDevice(engine, config)
   const probe = await probeRun({ ...means, engine, footprint: size, work, model: newest?.ref ?? { folder: config.model, adapter: null }, runtimeBytes, signal })
   rememberProbe(probes, key, probe)
   return { probe, how: 'measured', sentence: probe.sentence, size, runtimeBytes }

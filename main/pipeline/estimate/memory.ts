@@ -27,7 +27,7 @@ export function shapesToSize(work: Workload, plan: WorkPlan): FootprintParams {
   const { config } = work
   const { scoring, sft, dpo, sampling } = kindsOf(plan)
   return {
-    folder: config.model, tuning: config.tuning, device: config.device,
+    folder: config.model, tuning: config.tuning, device: config.device, weights: config.weights,
     scoring: thinned(scoring),
     training: [...thinned(sft).map((shape) => ({ objective: sftOf(config), shape })), ...thinned(dpo).map((shape) => ({ objective: { kind: 'dpo' as const, beta: config.dpo.beta }, shape }))],
     sampling: sampling.map(({ shape }) => shape),

@@ -9,10 +9,10 @@ const KEPT = 40
 
 /** Everything that a probe's figures depend on. */
 export function keyOf({ config, modelSha256, contextLength, shares, sft, questions }: Workload, adapterSha256: string | null): string {
-  const { device, threads, tuning, sampling, dpo, seed } = config
+  const { device, weights, threads, tuning, sampling, dpo, seed } = config
   const longest = (lengths: readonly number[]): number => Math.max(0, ...lengths)
   const shapes = [shares.map(longest), longest(sft.map(({ promptTokens, completionTokens }) => promptTokens + completionTokens)), longest(questions)]
-  return createHash('sha256').update(JSON.stringify([2, modelSha256, adapterSha256, device, threads, tuning, sampling, dpo.batchSize, seed, contextLength, shapes])).digest('hex')
+  return createHash('sha256').update(JSON.stringify([2, modelSha256, adapterSha256, device, weights, threads, tuning, sampling, dpo.batchSize, seed, contextLength, shapes])).digest('hex')
 }
 
 export function rememberedProbe(file: string, key: string): Probe | null {

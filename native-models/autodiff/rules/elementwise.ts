@@ -18,5 +18,5 @@ export const elementwise: Rules = {
   Where: ({ b, g, x: [condition] }) => [null, () => b.where(condition!, g, b.scalar(0)), () => b.where(condition!, b.scalar(0), g)],
   Less: 'no-gradient',
   Greater: 'no-gradient',
-  Cast: { refuse: 'gradients do not cross a cast; keep one float type in a training graph' },
+  Cast: ({ b, g, x: [x] }) => [() => b.cast(g, x!.dtype)], // between floats: the walker never comes here from other types
 }

@@ -35,14 +35,14 @@ test('memory is the engine’s own', async () => {
 test('the CPU is always there, with its threads', async () => {
   const engine = start(noDriver)
   const [cpu] = await engine.call('probe', {})
-  expect(cpu).toMatchObject({ device: 'cpu', available: true, reason: null, details: { threads: availableParallelism() } })
+  expect(cpu).toMatchObject({ device: 'cpu', available: true, reason: null, details: { threads: availableParallelism() }, fp16: expect.stringContaining('fp16 is for WebGPU') })
   expect(cpu!.name).not.toBe('')
 })
 
 test.runIf(swiftshaderRuns)('WebGPU is available where a graph really ran on it', async () => {
   const engine = start(swiftshaderEnv())
   const webgpu = (await engine.call('probe', {})).find(({ device }) => device === 'webgpu')!
-  expect(webgpu).toMatchObject({ available: true, reason: null, name: 'WebGPU adapter (name not reported)' })
+  expect(webgpu).toMatchObject({ available: true, reason: null, fp16: expect.stringMatching(/no 16-bit floats.*shader-f16.*choose fp32 weights/), name: 'WebGPU adapter (name not reported)' })
   expect(webgpu.details.firstRunMilliseconds).toBeGreaterThan(0)
 })
 
@@ -51,12 +51,13 @@ test.runIf(process.platform === 'linux')('without a driver WebGPU is reported, a
   const webgpu = (await engine.call('probe', {})).find(({ device }) => device === 'webgpu')!
   expect(webgpu).toMatchObject({ available: false, details: {} })
   expect(webgpu.reason).toMatch(/no WebGPU adapter.*choose the CPU/)
-  await expect(engine.call('tryDevice', { device: 'webgpu' })).rejects.toMatchObject({ code: 'device-unavailable', message: webgpu.reason })
-  expect((await engine.call('tryDevice', { device: 'cpu' })).milliseconds).toBeGreaterThan(0)
+  expect(webgpu.fp16).toBe(webgpu.reason)
+  await expect(engine.call('tryDevice', { device: 'webgpu', weights: 'fp32' })).rejects.toMatchObject({ code: 'device-unavailable', message: webgpu.reason })
+  expect((await engine.call('tryDevice', { device: 'cpu', weights: 'fp32' })).milliseconds).toBeGreaterThan(0)
 })
 
 test('a driver that crashes takes down the trial only', async () => {
-  const engine = EngineHost.start<TestCalls>({ entry: new URL('./fixture-engine.ts', import.meta.url), env: { CRASH_ON_TRIAL: 'yes' } })
+  const engine = EngineHost.start<TestCalls>({ entry: new URL('./fixture-engine.ts', import.meta.url), env: { CRASH_ON_TRIAL: 'fp32 fp16' } })
   open.push(engine)
   const reason = 'The graphics driver crashed when a small graph was tried on it; update the driver or choose the CPU.'
   expect((await engine.call('probe', {})).map(({ device, available, reason }) => ({ device, available, reason }))).toEqual([
@@ -66,4 +67,11 @@ test('a driver that crashes takes down the trial only', async () => {
   await expect(engine.call('requireDevice', { device: 'webgpu' })).rejects.toMatchObject({ code: 'device-unavailable', message: reason })
   expect(await engine.call('requireDevice', { device: 'cpu' })).toMatchObject({ available: true })
   expect(engine.generation).toBe(1)
+})
+
+test.runIf(swiftshaderRuns)('a driver that crashes on halves still computes with floats', async () => {
+  const engine = EngineHost.start<TestCalls>({ entry: new URL('./fixture-engine.ts', import.meta.url), env: { ...swiftshaderEnv(), CRASH_ON_TRIAL: 'fp16' } })
+  open.push(engine)
+  const webgpu = (await engine.call('probe', {})).find(({ device }) => device === 'webgpu')!
+  expect(webgpu).toMatchObject({ available: true, reason: null, fp16: 'The graphics driver crashed when a small graph was tried on it; update the driver or choose fp32 weights.' })
 })

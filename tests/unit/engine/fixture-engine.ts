@@ -6,7 +6,7 @@ import type { DeviceReport, Nothing } from '../../../main/engine/protocol.ts'
 import { type DType, download, openSession, type TensorData, tensor, upload } from '../../../main/engine/sessions.ts'
 import { GraphBuilder } from '../../../native-models/onnx/builder.ts'
 import { encodeModel } from '../../../native-models/onnx/wire.ts'
-import type { Device } from '../../../preload/contract/domain.ts'
+import type { Device, WeightType } from '../../../preload/contract/domain.ts'
 import { AppError } from '../../../preload/contract/errors.ts'
 
 export interface TestCalls {
@@ -24,7 +24,7 @@ export interface TestCalls {
   crash: { params: { signal: NodeJS.Signals }; result: never; event: never }
   priority: { params: Nothing; result: number; event: never }
   /** Crashes, as a bad driver does, where the environment says CRASH_ON_TRIAL. */
-  tryDevice: { params: { device: Device }; result: { milliseconds: number }; event: never }
+  tryDevice: { params: { device: Device; weights: WeightType }; result: { milliseconds: number }; event: never }
   probe: { params: Nothing; result: DeviceReport[]; event: never }
   requireDevice: { params: { device: Device }; result: DeviceReport; event: never }
   roundTrip: { params: { device: Device; dtype: DType; dims: number[]; data: TensorData }; result: { device: Device; dims: readonly number[]; dataWhileThere: boolean; data: TensorData | null }; event: never }
@@ -67,9 +67,9 @@ const handlers: Handlers<TestCalls> = {
     return new Promise(() => {}) as never
   },
   priority: async () => (await import('node:os')).getPriority(),
-  tryDevice({ device }) {
-    if (process.env.CRASH_ON_TRIAL) process.kill(process.pid, 'SIGSEGV')
-    return tryDevice(device)
+  tryDevice(place) {
+    if (process.env.CRASH_ON_TRIAL?.split(' ').includes(place.weights)) process.kill(process.pid, 'SIGSEGV')
+    return tryDevice(place)
   },
   probe: () => probe(),
   requireDevice: ({ device }) => requireDevice(device),

@@ -32,7 +32,7 @@ describe('a smaller shape', () => {
 describe('the time of a stage', () => {
   const config = RunConfig.parse({ model: 'm', iterations: 1, data: { sft: 's', prompts: 'p', evaluation: [] }, sft: { learningRate: 1e-4 }, dpo: { learningRate: 1e-5 }, sampling: { maxNewTokens: 10 }, evaluation: { scorer: 'exact', samples: 0, maxNewTokens: 10 } })
   const work = { config, questions: Array<number>(32).fill(16), seconds: { sft: 5, questions: 7 } } as Pick<Workload, 'config' | 'questions' | 'seconds'> as Workload
-  const size: Footprint = { parameters: 100, largestTensor: 10, head: 0, trainable: 1, layers: 1, cacheWidth: 1, attentionWidth: 0, sessionBudget: { training: 1, scoring: 1 }, scoring: [], training: [], sampling: [] }
+  const size: Footprint = { parameters: 100, weightBytes: 400, largestTensor: 10, head: 0, trainable: 1, layers: 1, cacheWidth: 1, attentionWidth: 0, sessionBudget: { training: 1, scoring: 1 }, scoring: [], training: [], sampling: [] }
   const rates: Probe['rates'] = {
     startSeconds: 1000, forward: { fixed: 1, perFlop: 0 }, openForward: { fixed: 10, perFlop: 0 }, step: { fixed: 2, perFlop: 0 }, openStep: { fixed: 20, perFlop: 0 }, updateSeconds: 0.5, steps: 1,
     mergeSeconds: 100, openSampling: 30, batchSeconds: 3, decode: { seconds: 0.1, rows: 32, slots: 1e9 },

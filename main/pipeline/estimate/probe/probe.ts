@@ -54,8 +54,8 @@ export async function probeRun(options: ProbeOptions): Promise<Probe> {
 const TELLING_BYTES = 16e6
 
 async function slackOf({ engine, work, model, signal }: ProbeOptions, { shape, bytes }: ScoringPace['largest']): Promise<number | null> {
-  const { device, tuning } = work.config
+  const { device, weights, tuning } = work.config
   if (device !== 'cpu') return null // a GPU's memory is told by no one
-  const { scoring: [size] } = await engine.call('footprint', { folder: model.folder, tuning: model.adapter === null ? { kind: 'full' } : tuning, device, scoring: [shape], training: [], sampling: [] }, { signal })
+  const { scoring: [size] } = await engine.call('footprint', { folder: model.folder, tuning: model.adapter === null ? { kind: 'full' } : tuning, device, weights, scoring: [shape], training: [], sampling: [] }, { signal })
   return size!.arenaBytes < TELLING_BYTES ? null : Math.max(1, (bytes - sessionBytes({ ...size!, arenaBytes: 0 })) / size!.arenaBytes)
 }

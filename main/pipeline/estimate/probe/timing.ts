@@ -18,7 +18,7 @@ export interface ProbeOptions {
   readonly signal: AbortSignal
 }
 
-export const placeOf = ({ work: { config: { device, threads } } }: ProbeOptions): Place => ({ device, threads })
+export const placeOf = ({ work: { config: { device, weights, threads } } }: ProbeOptions): Place => ({ device, weights, threads })
 
 /** Seconds of a call's first time, with what it opens, and the mean of the times after. */
 export interface Timed {
