@@ -61,8 +61,9 @@ async function examineEngine(): Promise<{ version: string | null; checks: Check[
   try {
     return await withEngine(async (engine) => {
       const { onnxruntime } = await engine.call('hello', {})
-      const devices = (await engine.call('probe', {})).map(({ device, name, available, reason, details }): Check => {
-        const found = [name, ...Object.entries(details).map(([key, value]) => `${key} ${value}`)].join(', ')
+      const devices = (await engine.call('probe', {})).map(({ device, name, available, reason, fp16, details }): Check => {
+        const halves = device === 'cpu' ? [] : [fp16 === null ? 'fp16 weights work here, not yet run on a real graphics card' : `no fp16 weights: ${fp16}`]
+        const found = [name, ...Object.entries(details).map(([key, value]) => `${key} ${value}`), ...halves].join(', ')
         return { name: `device ${device}`, works: available, needed: device === 'cpu', detail: reason ?? found }
       })
       return { version: onnxruntime, checks: [{ name: engineName, works: true, needed: true, detail: `onnxruntime ${onnxruntime}` }, ...devices] }

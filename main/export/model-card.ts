@@ -76,8 +76,16 @@ function historyOf({ lineage, model, ref }: ExportSource): string {
   const rounds = lineage.rounds.map(({ t, makes, labels, training, sha256, config }) => [makes, t === 0 ? 'SFT' : `DPO, ${config.method}`, labels ? `${labels.judge + labels.person} (${labels.person} by people, ${labels.dropped} dropped)` : '–', training ? `${training.steps}` : '–', training ? `${fixed(training.firstLoss)} → ${fixed(training.lastLoss)}` : '–', `\`${sha256}\``])
   return [
     tableOf(['model', 'by', 'pairs', 'steps', 'loss', 'sha256 of its weights'], [[`M0 (${lineage.base.name})`, 'imported', '–', '–', '–', `\`${lineage.base.sha256}\``], ...rounds]),
-    `Seed ${lineage.seed}; ${model.kind === 'adapter' ? 'a LoRA adapter over M0 throughout' : model.kind === 'full' ? 'all weights trained' : 'not trained'}.${ref.adapter === null ? '' : ' The base\'s sha256 is over its files, as `sha256sum` lists them.'}`,
+    `Seed ${lineage.seed}; ${model.kind === 'adapter' ? 'a LoRA adapter over M0 throughout' : model.kind === 'full' ? 'all weights trained' : 'not trained'}.${ref.adapter === null ? '' : ' The base\'s sha256 is over its files, as `sha256sum` lists them.'}${environmentOf(lineage.rounds)}`,
   ].join('\n\n')
+}
+
+/** What the rounds were computed on. */
+function environmentOf(rounds: readonly LineageRound[]): string {
+  const devices = [...new Set(rounds.map(({ config: { device } }) => device))]
+  if (devices.length === 0) return ''
+  const isRounded = rounds.some(({ config: { weights } }) => weights === 'fp16')
+  return ` Computed on ${devices.join(' and ')}, the weights of M0 ${isRounded ? 'rounded to fp16 in memory (not yet verified on a real graphics card); what is written here is made from the original files' : 'in fp32'}.`
 }
 
 function consistencyOf(rounds: readonly LineageRound[]): string {

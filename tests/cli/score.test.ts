@@ -73,6 +73,12 @@ describe('score', () => {
 
     test('a device that is not there, with the reason', () =>
       expectRefusal(['score', '--model', model, '--device', 'webgpu', '--input', fileWith([good])], /WebGPU/, { env: { VK_ICD_FILENAMES: '/nowhere' } }))
+
+    test('fp16 weights on the CPU', () =>
+      expectRefusal(['score', '--model', model, '--weights', 'fp16', '--input', fileWith([good])], /^Weights are fp32 on the CPU; choose the device webgpu for fp16 weights, or fp32 weights\.$/m))
+
+    test.skipIf(!swiftshaderRuns)('fp16 weights on an adapter without halves', () =>
+      expectRefusal(['score', '--model', model, '--device', 'webgpu', '--weights', 'fp16', '--input', fileWith([good])], /no 16-bit floats .*shader-f16.*choose fp32 weights/, { env: swiftshaderEnv() }))
   })
 
   test.skipIf(!swiftshaderRuns)('computes the same on WebGPU', async () => {

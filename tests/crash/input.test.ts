@@ -25,6 +25,8 @@ describe('a new run', { timeout: 120_000 }, () => {
     ['without SFT data', () => { const { data: { sft: _, ...data }, ...config } = smallRun(); return { ...config, data } }, 'bad-config', /no SFT data \(data\.sft\), so M1 would equal M0.*name a seed set/],
     ['whose SFT data does not exist', () => smallRun({ data: { sft: join(scratch, 'nowhere.jsonl') } }), 'bad-data', /nowhere\.jsonl/],
     ['whose held-out tasks do not exist', () => smallRun({ data: { evaluation: [{ name: 'gone', file: join(scratch, 'gone.jsonl') }] } }), 'bad-data', /gone\.jsonl/],
+    ['with fp16 weights on the CPU', () => smallRun({ weights: 'fp16' }), 'bad-config', /^Weights are fp32 on the CPU; choose the device webgpu/],
+    ['that trains every weight in fp16', () => smallRun({ weights: 'fp16', device: 'webgpu', tuning: { kind: 'full' } }), 'bad-config', /^Training every weight needs fp32 weights/],
     ['whose model does not exist', () => smallRun({ model: join(scratch, 'no-model') }), 'bad-model', /no-model/],
   ] as const)('%s is refused, and nothing is written', async (name, config, code, message) => {
     const folder = join(scratch, name.replaceAll(' ', '-'))
@@ -80,6 +82,15 @@ describe('a project that holds a run', { timeout: 120_000 }, () => {
     } finally {
       project.close()
     }
+  })
+
+  test('from before weights had a choice goes on with fp32, as the same run', async () => {
+    const older = join(scratch, 'older')
+    cpSync(folder, older, { recursive: true })
+    const project = openProject(older)
+    project.db.exec("UPDATE runs SET config = json_remove(config, '$.weights')")
+    project.close()
+    expect(await resume(older, { until: 'tune', onEvent: (_, { run }) => expect(run.config.weights).toBe('fp32') })).toBe('stopped')
   })
 
   test('goes on only with the data and the model that it began with', async () => {

@@ -103,6 +103,15 @@ describe('a run', () => {
     const short = await page.request('estimate/run', { of: { kind: 'settings', settings: { ...settings, maxLength: 8 }, sources: { model, sft, prompts, promptsLimit: 4, evaluation: [] } }, probe: false })
     expect(short).toMatchObject({ ok: false, error: { code: 'bad-data', sentence: expect.stringMatching(/^No prompt of iteration \d fits the context of 8 tokens/) as string } })
     expect(gpu).toMatchObject({ device: 'webgpu', memory: { available: null, verdict: { fit: 'unknown' } } })
+
+    const weightsIn = ({ memory: { stages } }: RunEstimate): number => stages[0]!.parts.find(({ what }) => what === 'weights')!.bytes
+    const sampled = ({ memory: { stages } }: RunEstimate): string[] => stages.find(({ stage }) => stage === 'sample')!.parts.map(({ what }) => what)
+    const asHalves = (device: 'cpu' | 'webgpu') => page.ask('estimate/run', { of: { kind: 'settings', settings: { ...settings, device, weights: 'fp16' }, sources: { model, sft, prompts, evaluation: [] } }, probe: false })
+    const halves = await asHalves('webgpu')
+    expect(weightsIn(halves) / weightsIn(gpu)).toBeCloseTo(0.5, 2) // norms stay floats
+    expect([sampled(gpu).includes('merged weights'), sampled(halves).includes('merged weights')]).toEqual([true, false])
+    expect(halves.memory.verdict.sentence).not.toBe(gpu.memory.verdict.sentence)
+    await expect(asHalves('cpu')).rejects.toThrow(/bad-config: Weights are fp32 on the CPU/)
   }, 60_000)
 
   it('shows what the engine holds while it works, and that it is off after', async () => {

@@ -8,7 +8,7 @@ import type { documents, KindName } from './rows.ts'
 const settings = [
   'model', 'threads', 'maxLength', 'checkpointSeconds', 'gate', 'fixedConsistency',
   'data.sft', 'data.sftLimit', 'data.prompts', 'data.promptsLimit', 'data.evaluation.name', 'data.evaluation.file', 'data.evaluation.limit',
-  'tuning.r', 'tuning.alpha', 'tuning.dropout', 'tuning.targets', 'device',
+  'tuning.r', 'tuning.alpha', 'tuning.dropout', 'tuning.targets', 'device', 'weights',
   ...['sft', 'dpo'].flatMap((phase) => ['warmupRatio', 'weightDecay', 'maxGradNorm', 'beta1', 'beta2', 'epsilon'].map((name) => `${phase}.${name}`)),
   'sft.epochs', 'sft.batchSize', 'dpo.beta', 'sampling.maxNewTokens',
   'consistency.clamp', 'consistency.whenNull', 'consistency.acceptReversed', 'consistency.tieTolerance', 'pairs.chooseTruncated', 'oracle.rewards', 'oracle.negate',

@@ -6,6 +6,7 @@ import { EngineHost } from '../../engine/host.ts'
 import type { Footprint, ModelRef } from '../../engine/protocol.ts'
 import type { Sandbox } from '../../sandbox/host.ts'
 import { openModel, requireDevice } from '../open-model.ts'
+import { requireWeights } from '../weights.ts'
 import { behaviourAfter, longest } from './behaviour.ts'
 import { diskOf } from './disk.ts'
 import { memoryOf, shapesToSize } from './memory.ts'
@@ -37,6 +38,7 @@ export interface EstimateOptions {
 /** @throws AppError with the reader's sentence when model or data cannot be used, 'cancelled' */
 export async function estimateRun(options: EstimateOptions): Promise<RunEstimate> {
   const { config, newest, folder, sandbox, signal, clock = () => performance.now() / 1000 } = options
+  requireWeights(config)
   const engine = EngineHost.start()
   const now = (): number => clock(engine.pid)
   const began = now()

@@ -1,7 +1,6 @@
 /** Memory of the engine's process, stage by stage, as sums that say how they were counted. */
 import type { Stage } from '../../../preload/contract/domain.ts'
 import type { EstimatePart, StageMemory } from '../../../preload/contract/requests/estimate.ts'
-import type { Device } from '../../../preload/contract/domain.ts'
 import type { BatchShape, Footprint, FootprintParams, GraphSize } from '../../engine/protocol.ts'
 import { type SamplingBatch, type WorkPlan, distinctShapes, openings } from './plan.ts'
 import { sftOf } from '../tune.ts'
@@ -97,16 +96,17 @@ export interface Held {
 export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams, size: Footprint, { runtimeBytes, forwardSlack }: Held): StageMemory[] {
   const slack = forwardSlack ?? UNMEASURED_SLACK
   const { config } = work
-  const { parameters, trainable, largestTensor, sessionBudget } = size
+  const { parameters, weightBytes, trainable, largestTensor, sessionBudget } = size
   const isFull = config.tuning.kind === 'full'
+  const areHalves = config.weights === 'fp16'
   const kinds = kindsOf(plan)
   const bytesStored = work.storedBytes / parameters
   const weights = 4 * parameters
   const base: EstimatePart[] = [
     { what: 'runtime', bytes: Math.round(runtimeBytes), formula: 'the engine beside what it holds, measured' },
-    { what: 'weights', bytes: weights, formula: `${millions(parameters)} parameters × 4 B` },
-    // A tensor is read whole, then widened to float32; the bytes that were read go with the next collection.
-    ...(bytesStored < 3.5 ? [{ what: 'reading', bytes: Math.round(largestTensor * bytesStored), formula: `the largest tensor, ${millions(largestTensor)} × ${bytesStored.toFixed(0)} B` }] : []),
+    { what: 'weights', bytes: weightBytes, formula: `${millions(parameters)} parameters × ${areHalves ? '2 B, norms and biases × 4 B' : '4 B'}` },
+    // A tensor is read whole, then widened to float32; the bytes that were read go with the next collection. Halves are made piece by piece.
+    ...(bytesStored < 3.5 && !areHalves ? [{ what: 'reading', bytes: Math.round(largestTensor * bytesStored), formula: `the largest tensor, ${millions(largestTensor)} × ${bytesStored.toFixed(0)} B` }] : []),
   ]
   const graphs = (what: string, held: number, count: number, bound: number): EstimatePart => ({
     what, bytes: Math.round(held),
@@ -129,7 +129,7 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
       ...(sized.length === 0 ? [] : [graphs('graphs', heldBytes(sized, sessionBudget.scoring), sized.length, sessionBudget.scoring)]),
     ]
   }
-  const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, config.device, slack)
+  const sampling = (batches: readonly SamplingBatch[]): EstimatePart[] => samplingParts(batches, asked, size, slack)
   const stage = (name: Stage, parts: readonly EstimatePart[]): StageMemory => ({ stage: name, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts: [...parts] })
   const score = largestBy(plan.rounds.map((round) => distinctShapes(round.score)))
   // The reference is scored beside the graphs that the stage `score` left; all of these go when training starts.
@@ -143,10 +143,10 @@ export function memoryOf(work: Workload, plan: WorkPlan, asked: FootprintParams,
   ]
 }
 
-/** On the CPU decoding maps the merged weights from a file and repacks them, per shape; a GPU is fed them. */
-function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams, { parameters, head, cacheWidth, layers, sampling }: Footprint, device: Device, slack: number): EstimatePart[] {
+/** On the CPU decoding maps the merged weights from a file and repacks them, per shape; a GPU is fed them, or halves with the adapter beside them. */
+function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams, { parameters, head, trainable, cacheWidth, layers, sampling }: Footprint, slack: number): EstimatePart[] {
   if (batches.length === 0) return []
-  const onCpu = device === 'cpu'
+  const onCpu = asked.device === 'cpu'
   const largest = batches.reduce((a, b) => (b.shape.rows * b.shape.capacity > a.shape.rows * a.shape.capacity ? b : a)).shape
   const sized = sampling[asked.sampling.findIndex((shape) => shape.rows === largest.rows && shape.capacity === largest.capacity)]!
   const held = heldSessions(batches)
@@ -157,7 +157,9 @@ function samplingParts(batches: readonly SamplingBatch[], asked: FootprintParams
   return [
     onCpu
       ? { what: 'merged weights', bytes: 4 * (held.prefill * parameters + held.decode * (parameters + head)), formula: `${held.prefill} prompt ${held.prefill === 1 ? 'graph maps' : 'graphs map'} ${millions(parameters)} × 4 B from a file, ${held.decode} decoding ${held.decode === 1 ? 'graph repacks' : 'graphs repack'} them and ${held.decode === 1 ? 'maps' : 'map'} the embedding` }
-      : { what: 'merged weights', bytes: 4 * (parameters - head), formula: `${millions(parameters - head)} × 4 B in the layers` },
+      : asked.weights === 'fp16'
+        ? { what: 'adapters', bytes: 4 * trainable, formula: `beside the weights, ${millions(trainable)} × 4 B` }
+        : { what: 'merged weights', bytes: 4 * (parameters - head), formula: `${millions(parameters - head)} × 4 B in the layers` },
     { what: 'cache', bytes: cache + small, formula: `${largest.rows} rows × ${slots} slots × 2 × ${layers} layers × ${cacheWidth} × 4 B${small > 0 ? ', and the smaller one it grows from' : ''}` },
     { what: 'graphs', bytes: Math.round(held.prefill * sessionBytes(sized.prefill, slack) + held.decode * sessionBytes(sized.decode, slack)), formula: `${held.prefill + held.decode} graphs with their arenas` },
   ]

@@ -12,6 +12,8 @@ export const DeviceView = z.strictObject({
   available: z.boolean(),
   /** Why it is not available, as a sentence. */
   reason: z.string().nullable(),
+  /** Why weights cannot be fp16 there, as a sentence; null where they can. */
+  fp16: z.string().nullable(),
   /** What the device says of itself: threads, vectors, memoryBytes … */
   details: z.record(z.string(), z.union([z.string(), z.number()])),
 })

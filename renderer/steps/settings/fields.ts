@@ -114,6 +114,7 @@ export const sections: readonly SettingSection[] = [
     title: 'The machine', isAdvanced: true,
     fields: [
       whole('device', { label: 'Device', hint: 'WebGPU uses the graphics card through ONNX Runtime.', kind: 'choice', options: [{ value: 'cpu', label: 'CPU' }, { value: 'webgpu', label: 'WebGPU' }] }),
+      whole('weights', { label: 'Weights in memory', hint: 'fp16 halves their room, on WebGPU and with a LoRA adapter; not yet run on a real graphics card. Exports are made from the original files.', kind: 'choice', options: [{ value: 'fp32', label: 'fp32' }, { value: 'fp16', label: 'fp16 (unverified)' }] }),
       whole('threads', { label: 'Threads', hint: '0 = as many as there are cores.', kind: 'number', min: 0, step: 1 }),
       whole('checkpointSeconds', { label: 'Seconds between checkpoints', hint: 'A crash loses at most this much work, and none of the result.', kind: 'number', above: 0 }),
       whole('seed', { label: 'Seed', hint: 'The same seed gives the same run, to the last bit on the same machine.', kind: 'number', min: 0, max: 2 ** 32 - 1, step: 1 }),
