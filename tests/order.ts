@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 export const slow: readonly string[] = [
   'tests/learning/loop.test.ts',
   'tests/engine/webgpu.test.ts',
+  'tests/engine/halves.test.ts',
   'tests/cli/run.test.ts',
   'tests/engine/families.test.ts',
   'tests/crash/pause.test.ts',
