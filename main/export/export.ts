@@ -38,7 +38,7 @@ export async function exportModel(source: ExportSource, choice: ExportChoice, ta
   const partial = target + PARTIAL
   requireFree(target)
   requireFree(partial)
-  requireRoom(dirname(target), format.estimate(source, choice) + (format.scratch?.(source) ?? 0))
+  requireRoom(dirname(target), format.estimate(source, choice) + (format.scratch?.(source, choice) ?? 0))
   const tools = (phase: Phase['phase']): ExportTools => ({ ...rest, progress: (done, total, unit) => onPhase({ phase, done, total, unit }) })
 
   let proof: Proof

@@ -35,7 +35,7 @@ export interface Format<Name extends ExportFormat> {
   /** About how many bytes it will take. */
   estimate(source: ExportSource, choice: ChoiceOf<Name>): number
   /** Bytes that its proof needs beside it for a while, where it makes files. */
-  readonly scratch?: (source: ExportSource) => number
+  readonly scratch?: (source: ExportSource, choice: ChoiceOf<Name>) => number
   /** Why this model cannot be written so, as a sentence; null where it can. */
   refuse(source: ExportSource): string | null
   /** @throws AppError */

@@ -1,7 +1,8 @@
 /** The proof of an ONNX export: what it finds of a sound copy, and of one that was damaged. */
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { EngineHost } from '../../main/engine/host.ts'
 import type { ExportTools } from '../../main/export/format.ts'
 import { onnx } from '../../main/export/formats/onnx.ts'
 import { type ExportSource, openSource } from '../../main/export/source.ts'
@@ -46,6 +47,20 @@ test('of a sound copy everything passes, and nothing is left behind', async () =
   expect(proof).toMatchObject({ passed: true, checks: ['tokens', 'BOS and EOS', 'chat template', 'logits, fp32', 'logits, fp16', 'logits, q4', 'logits, q4 as its codes say', 'genai_config.json'].map((name) => ({ name })) })
   expect(proof.maxLogitDelta).toBeLessThanOrEqual(1e-4)
   expect(readdirSync(sound).sort()).toEqual(['config.json', 'genai_config.json', 'generation_config.json', 'onnx', 'tokenizer.json', 'tokenizer_config.json'])
+}, 120_000)
+
+test('what it writes for a while is what room was asked for', async () => {
+  const folder = join(sound, 'codes')
+  let most = 0
+  const call = vi.spyOn(engine, 'call')
+  call.mockImplementation(async (...args) => {
+    if (existsSync(folder)) most = Math.max(most, readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0))
+    return EngineHost.prototype.call.apply(engine, args) as never
+  })
+  expect((await onnx.prove(source, sound, choice, tools)).passed).toBe(true)
+  call.mockRestore()
+  expect(most / onnx.scratch!(source, choice)).toBeCloseTo(1, 2)
+  expect(onnx.scratch!(source, { format: 'onnx', precisions: ['fp32', 'fp16'] })).toBe(0)
 }, 120_000)
 
 test('a few wrong codes are found, though four bits may move a logit far', async () => {

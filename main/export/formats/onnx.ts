@@ -8,7 +8,7 @@ import { CONFIG_FILE, GENERATION_FILE } from '../../../native-models/weights/lay
 import type { OnnxPrecision } from '../../../preload/contract/requests/export.ts'
 import type { Format } from '../format.ts'
 import { type ExportSource, nameOfFile } from '../source.ts'
-import { copyTextFiles } from './merged.ts'
+import { copyTextFiles, parametersOf } from './merged.ts'
 import { GENAI_FILE, configFor, genaiFor, generationFor, modelFile, tokenizerConfigFor } from './onnx-configs.ts'
 import { proveOnnx } from './onnx-proof.ts'
 import { dataFiles, dataParts, estimatedBytes, weightsOf } from './onnx-weights.ts'
@@ -35,6 +35,7 @@ export const onnx: Format<'onnx'> = {
     { choice: { format: 'onnx', precisions: ['fp32', 'fp16', 'q4'] }, label: 'fp32, fp16 and q4' },
   ],
   estimate: (source, { precisions }) => precisions.reduce((sum, precision) => sum + estimatedBytes(source, precision), 0),
+  scratch: (source, { precisions }) => (precisions.includes('q4') ? 4 * parametersOf(source) : 0),
   refuse: () => null,
 
   async write(source, target, { precisions }, tools) {
