@@ -9,9 +9,8 @@ test('the history tells every prompt’s ranking under every judge, filtered, an
   await expect(grid).toHaveAttribute('aria-rowcount', '121') // 120 prompts and the head
 
   await page.getByRole('combobox', { name: 'Verdicts' }).selectOption({ label: 'judged by people' })
-  await expect(grid).not.toHaveAttribute('aria-rowcount', '121')
+  await expect(grid).toHaveAttribute('aria-rowcount', /^([2-9]|1[0-3])$/) // of the twelve audited, once they are there, and the head
   const audited = Number(await grid.getAttribute('aria-rowcount')) - 1
-  expect(audited).toBeLessThanOrEqual(12)
   await page.getByRole('combobox', { name: 'Iteration', exact: true }).selectOption({ label: '2: M2 → M3' })
   await expect(grid).toHaveAttribute('aria-rowcount', '1') // nobody looked at the second round
   await page.getByRole('combobox', { name: 'Iteration', exact: true }).selectOption({ label: '1: M1 → M2' })
