@@ -27,7 +27,7 @@ test('a training is paused and resumed, reloaded in its middle, and stopped for 
   expect(await stepOf(person)).toBeGreaterThanOrEqual(before) // the curve is whole again
 
   await person.presses(/^Pause/)
-  await person.sees(/^Paused at step \d+/)
+  await person.sees(/^Paused at step \d+ of 180/)
   await expect(person.jobBar).toContainText('Paused; everything so far is saved.')
   await person.settles() // the last checkpoint's steps are asked for once more
   const paused = await stepOf(person)
