@@ -2,19 +2,11 @@
 import { expect } from 'vitest'
 import { type Sandbox, startSandbox } from '../../main/sandbox/host.ts'
 import type { Limits } from '../../main/sandbox/supervisor.ts'
+import { awake } from '../awake.ts'
 import { byteLevelFolder } from '../unit/text/fixtures.ts'
 
 /** Milliseconds. */
 export const longest = 5000
-
-/** Milliseconds so far, but for those in which a busy machine let this very process wait. */
-let awake = 0
-let last = performance.now()
-setInterval(() => {
-  const now = performance.now()
-  awake += Math.min(now - last, 50)
-  last = now
-}, 10).unref()
 
 export function startTimed(limits: Partial<Limits> = {}): Sandbox {
   const sandbox = startSandbox(limits)
@@ -33,9 +25,9 @@ function timed<T extends object>(calls: T, revive: () => Promise<void>): T {
       if (typeof call !== 'function' || untimed.includes(name)) return call
       return async (...args: unknown[]): Promise<unknown> => {
         await revive()
-        const began = awake
+        const began = awake()
         const [outcome] = await Promise.allSettled([Reflect.apply(call, calls, args) as unknown])
-        expect(awake - began, String(name)).toBeLessThan(longest)
+        expect(awake() - began, String(name)).toBeLessThan(longest)
         if (outcome.status === 'rejected') throw outcome.reason
         const { value } = outcome
         return typeof value === 'object' && value !== null && 'encode' in value ? timed(value, revive) : value
