@@ -61,7 +61,7 @@ describe('the demo, from a click to the ranking', () => {
     const before = await page.ask('run/settings', {})
     const { settings, fixed } = await page.ask('run/change', { settings: { method: 'cream-avg' } })
     expect(settings).toEqual({ ...before.settings, method: 'cream-avg' })
-    expect(fixed.map(({ setting }) => setting)).toEqual(['iterations', 'seed', 'maxLength'])
+    expect(fixed.map(({ setting }) => setting)).toEqual(['iterations', 'seed', 'maxLength', 'weights'])
     expect(await page.request('run/change', { settings: { seed: 7 } })).toMatchObject({ ok: false, error: { sentence: expect.stringContaining('"seed" was used by the plan of the run') as string } })
     await page.ask('run/change', { settings: { method: before.settings.method } })
   })
