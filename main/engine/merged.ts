@@ -1,4 +1,4 @@
-/** The model as sampling wants it: adapter merged into the weights, ready for sessions that hold them. */
+/** The model as sampling wants it: adapter merged into the weights, ready for sessions that hold them; or, in halves, beside them. */
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

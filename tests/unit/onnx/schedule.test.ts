@@ -31,6 +31,15 @@ const config = parseConfig(json, 'config.json')
 const lora = { r: 2, alpha: 4, targets: ['q_proj', 'v_proj', 'o_proj', 'gate_proj', 'down_proj'] }
 const bucket = { rows: 2, length: 16, positions: 16 }
 
+it('of halves widens a layer’s at a time, in the forward pass and again in the backward pass', () => {
+  const order = walk(trainingGraph({ config, weights: expectedTensors(config), lora, headChunk: 4, held: 'fp16' }, { kind: 'dpo', beta: 0.1 }, bucket))
+  const lastRead = new Map(order.flatMap((node, time) => node.inputs.map((input) => [input?.name ?? '', time])))
+  const matrices = order.flatMap((node, made) => (node.op === 'Cast' && node.inputs[0]!.name.endsWith('_proj.weight') ? [{ made, gone: lastRead.get(node.outputs[0]!.name)! }] : []))
+  const wide = order.map((_, time) => matrices.filter(({ made, gone }) => made <= time && time <= gone).length)
+  expect(matrices.length).toBe(2 * 7 * layers - 3) // a layer's seven, twice; below the first layer's q, k and v nothing is trained
+  expect(Math.max(...wide)).toBeLessThanOrEqual(3)
+})
+
 describe.each([['LoRA', lora], ['full', null]])('the runtime’s walk of a training step, %s', (_, adapter) => {
   const graph = trainingGraph({ config, weights: expectedTensors(config), lora: adapter, headChunk: 4 }, { kind: 'dpo', beta: 0.1 }, bucket)
   const order = walk(graph)
