@@ -50,6 +50,7 @@ test.describe('a reload in the middle', () => {
     await person.goesTo('Spot-check')
     await page.getByLabel('Criterion').fill('the sum is right')
     await page.getByRole('spinbutton', { name: 'Pairs' }).fill('7')
+    await page.keyboard.press('Tab') // a number counts once its field is left
     await person.reloads()
     await expect(page.getByLabel('Criterion')).toHaveValue('the sum is right')
     await expect(page.getByRole('spinbutton', { name: 'Pairs' })).toHaveValue('7')
@@ -91,6 +92,7 @@ test.describe('a reload in the middle', () => {
     await person.presses('Continue to the plan')
     await page.getByLabel('Name').fill('Half planned')
     await page.getByLabel('Use only the first … prompts').fill('64')
+    await page.keyboard.press('Tab')
     await person.reloads()
     await expect(page.getByLabel('Name')).toHaveValue('Half planned')
     await expect(page.getByLabel('Use only the first … prompts')).toHaveValue('64')
