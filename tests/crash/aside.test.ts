@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { openProject } from '../../main/store/project.ts'
-import { insertFinishedRound, insertPairedStages, insertPlan } from '../store/fixture.ts'
+import { ids, insertFinishedRound, insertPairedStages, insertPlan } from '../store/fixture.ts'
 import { holdingsOf, scratch } from './fixture.ts'
 
 const program = fileURLToPath(new URL('./aside-child.ts', import.meta.url))
@@ -28,9 +28,13 @@ it('is whole or nothing of it is there, whenever the process dies', () => {
   const [unchanged, changed] = [holdingsOf(before), holdingsOf(whole)]
   expect(changed).not.toEqual(unchanged)
 
-  for (const share of [0, 0.3, 0.6]) {
+  const areChanged = [0, 0.3, 0.6].map((share) => {
     const folder = copy(`killed at ${share}`)
     expect(spawnSync(process.execPath, [program, folder, String(share * Number(stdout))]).signal).toBe('SIGKILL')
-    expect(holdingsOf(folder)).toEqual(unchanged)
-  }
-}, 120_000)
+    const held = holdingsOf(folder)
+    const isChanged = held.rows['iterations']!.some(({ setId }) => setId === `${ids.i1}.set1`) // on a busy machine the kill may come late
+    expect(held).toEqual(isChanged ? changed : unchanged)
+    return isChanged
+  })
+  expect(areChanged).toContain(false)
+}, 240_000)
