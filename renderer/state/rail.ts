@@ -39,6 +39,13 @@ export function routeOfStage(stage: Stage, t: number | null, iterationId: string
   return step === 'tune' || t === 0 || iterationId === undefined ? { page: 'tune' } : { page: 'round', step, iterationId }
 }
 
+/** Where a run is taken up: at what comes next; with nothing to do, at its last result. */
+export function routeToTakeUp({ next, iterations }: RunStatus): Route {
+  if (next?.iterationId) return routeOfStage(next.stage, next.t, next.iterationId)
+  const last = iterations.at(-1)
+  return routeOfStage('evaluate', last?.t ?? null, last?.iterationId)
+}
+
 /** The five steps of one iteration. */
 export function roundItems(status: RunStatus, iteration: IterationView): RailItem[] {
   return roundSteps.map((step) => {

@@ -9,6 +9,7 @@ import type { IterationView, Job, JobEnd, RunSettings, RunStatus, SettingsView }
 import type { Stage } from '../../preload/contract/domain.ts'
 import { type Connection, type OpenBridge, Refused, ask, newKey } from '../api.ts'
 import { upload } from '../bridges/browser.ts'
+import { routeToTakeUp } from './rail.ts'
 import { place } from './route.svelte.ts'
 
 export interface Notice {
@@ -96,6 +97,14 @@ export class Workbench {
   /** Of the active path, or of a branch that is kept beside it. */
   iteration(id: string): IterationView | undefined {
     return this.iterations.find(({ iterationId }) => iterationId === id)
+  }
+
+  /** Opens a project where it is to be taken up. */
+  async open(project: string): Promise<void> {
+    await this.attempt(async () => {
+      await this.ask('project/open', { project })
+      place.go(routeToTakeUp(await this.ask('run/status', {})))
+    })
   }
 
   /** Carries the run on, through `until` or to where it has to wait. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Stage } from '../../preload/contract/domain.ts'
 import type { IterationView, Job, RunStatus, StageView } from '../../preload/contract/requests/run.ts'
-import { branchSentence, pathName, plannedItems, remainingOf, remainingSentence, roundItems, stepsThrough, tuneItem } from '../../renderer/state/rail.ts'
+import { branchSentence, pathName, plannedItems, remainingOf, remainingSentence, roundItems, routeToTakeUp, stepsThrough, tuneItem } from '../../renderer/state/rail.ts'
 
 const rest = ['sample', 'score', 'rank', 'pair', 'audit', 'train', 'evaluate'] as const satisfies readonly Stage[]
 const stage = (iterationId: string, name: Stage, changes: Partial<StageView> = {}): StageView => ({
@@ -37,6 +37,20 @@ describe('an item of the rail', () => {
   it('has no address before its round is planned', () => {
     expect(plannedItems().every(({ route, state }) => route === null && state === 'later')).toBe(true)
     expect(tuneItem(status([tuned], next(null, 1, 'sample')))).toMatchObject({ state: 'done', detail: '30 s', route: { page: 'tune' } })
+  })
+})
+
+describe('a run that is opened', () => {
+  const first = round('run1.i1', 1)
+  it('shows what comes next', () => {
+    expect(routeToTakeUp(status([tuned], next('run1.i0', 0, 'evaluate')))).toEqual({ page: 'tune' })
+    expect(routeToTakeUp(status([tuned, first], next('run1.i1', 1, 'score')))).toEqual({ page: 'round', step: 'sample', iterationId: 'run1.i1' })
+    expect(routeToTakeUp(status([tuned, first], next('run1.i1', 1, 'audit')))).toEqual({ page: 'round', step: 'spot-check', iterationId: 'run1.i1' })
+  })
+  it('shows the last result where nothing is planned to come', () => {
+    expect(routeToTakeUp(status([tuned, first], next(null, 2, 'sample')))).toEqual({ page: 'round', step: 'evaluate', iterationId: 'run1.i1' })
+    expect(routeToTakeUp(status([tuned, first], null))).toEqual({ page: 'round', step: 'evaluate', iterationId: 'run1.i1' })
+    expect(routeToTakeUp(status([], null))).toEqual({ page: 'tune' })
   })
 })
 
