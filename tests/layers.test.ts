@@ -36,7 +36,7 @@ const entrance: Room = { ...inMain, may: ['main', 'preload/contract'] }
 const rooms: Readonly<Record<string, Room>> = {
   'preload/contract': { may: [], packages: ['zod'], builtins: [] },
   'preload/*': { may: ['preload/contract'], packages: ['electron', 'zod'], builtins: [] },
-  renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', 'bits-ui', '@tanstack/svelte-virtual', 'diff'], builtins: [] },
+  renderer: { may: ['preload/contract'], packages: ['svelte', 'd3', '@tanstack/svelte-virtual', 'diff'], builtins: [] },
   'renderer/jitless.ts': { may: [], packages: ['zod'], builtins: [] }, // zod is told to evaluate nothing
 
   'native-models/*': { ...none, may: [] },
