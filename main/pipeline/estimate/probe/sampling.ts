@@ -45,7 +45,7 @@ export async function probeSampling(options: ProbeOptions, batch: SamplingBatch,
   const batches: Sample[] = [{ completions: watched.completions, texts: await decode(watched.completions), seconds: watched.firstSeconds + sum(watched.steps) }]
   const expected = sum(watched.steps) + reading(shape)
   const whole = (): readonly Sample[] => batches.slice(1)
-  while (watched.isWhole && sum(whole().map(({ seconds }) => seconds)) + expected < BUDGET.more && batches.length * prompts < options.work.examples.length) {
+  while (watched.isWhole && sum(whole().map(({ seconds }) => seconds)) + expected < BUDGET.more) { // with other draws, where the prompts come around
     const began = clock()
     const { completions } = await engine.call('sample', paramsFor(options, batch, shape, batches.length * prompts), { signal })
     const ids = completions.map((one) => [...one.ids])
