@@ -1,5 +1,5 @@
 /** Weights taken out: merged, as PEFT and as GGUF; what other programs read of them (tests/golden/make/exports.py, tests/clients), and what a bad end leaves. */
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { EngineHost } from '../../main/engine/host.ts'
@@ -84,6 +84,17 @@ describe('round trips', () => {
     expect(proof).toMatchObject({ passed: true })
     expect(proof.maxLogitDelta).toBeGreaterThan(1e-4) // eight bits of significand do show
   })
+})
+
+test('an adapter’s folder says which tokens end a response, also where only the base’s config.json does', async () => {
+  const folder = join(scratch, 'text of an older base')
+  writeTinyText(folder)
+  rmSync(join(folder, 'generation_config.json'))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ eos_token_id: [2, 7] }))
+  const target = join(scratch, 'peft of an older base')
+  const { proof } = await exportFolder(tools, golden('llama/gqa-tied'), { format: 'peft' }, target, { textFolder: folder })
+  expect(proof.checks).toContainEqual({ name: 'BOS and EOS', passed: true, finding: 'BOS 1, EOS 2, 7.' })
+  expect(JSON.parse(readFileSync(join(target, 'generation_config.json'), 'utf8'))).toEqual({ bos_token_id: 1, eos_token_id: [2, 7] })
 })
 
 describe('refused', () => {

@@ -66,10 +66,10 @@ function configFor(configJson: JsonObject, named: string): JsonObject {
   return { ...configJson, [configJson['dtype'] !== undefined && configJson['torch_dtype'] === undefined ? 'dtype' : 'torch_dtype']: named }
 }
 
-/** Tokenizer, template and generation_config, byte for byte. */
-export async function copyTextFiles(source: ExportSource, folder: string): Promise<WrittenFile[]> {
+/** Tokenizer, template and generation_config, byte for byte; not those that are written anew. */
+export async function copyTextFiles(source: ExportSource, folder: string, anew: readonly string[] = []): Promise<WrittenFile[]> {
   const files: WrittenFile[] = []
-  for (const from of textFilesOf(source)) {
+  for (const from of textFilesOf(source).filter((path) => !anew.includes(nameOfFile(path)))) {
     const path = join(folder, nameOfFile(from))
     await copyFile(from, path)
     files.push({ path, bytes: statSync(path).size, sha256: await hashFile(path) })

@@ -1,8 +1,7 @@
 /** What transformers.js and onnxruntime-genai read beside the model files. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type JsonObject, readJson } from '../../../native-models/weights/files.ts'
-import { GENERATION_FILE } from '../../../native-models/weights/layout.ts'
+import type { JsonObject } from '../../../native-models/weights/files.ts'
 import type { OnnxPrecision } from '../../../preload/contract/requests/export.ts'
 import type { TextInfo } from '../../sandbox/host.ts'
 import { readTextFiles } from '../../text/folder.ts'
@@ -33,13 +32,6 @@ export function tokenizerConfigFor({ textFolder }: ExportSource): JsonObject | n
   const lacking = Object.entries(specials).filter(([name, token]) => token !== null && (tokenizerConfig[name] ?? null) === null)
   const isThere = existsSync(join(textFolder, 'tokenizer_config.json')) && (template === null || tokenizerConfig['chat_template'] === template)
   return isThere && lacking.length === 0 ? null : { ...tokenizerConfig, ...Object.fromEntries(lacking), ...(template !== null && { chat_template: template }) }
-}
-
-/** The source's, with every id that ends a response here. */
-export function generationFor({ textFolder }: ExportSource, { eosIds, bosId }: TextInfo): JsonObject {
-  const path = join(textFolder, GENERATION_FILE)
-  const given = existsSync(path) ? readJson(path) : {}
-  return { ...(bosId !== null && { bos_token_id: bosId }), ...given, ...(eosIds.length > 0 && { eos_token_id: eosIds.length === 1 ? eosIds[0] : eosIds }) }
 }
 
 /** onnxruntime-genai's; the cache grows by concatenation, so its buffers cannot be shared. */

@@ -7,9 +7,10 @@ import { type WrittenFile, writeJson, writeWhole } from '../../../native-models/
 import { CONFIG_FILE, GENERATION_FILE } from '../../../native-models/weights/layout.ts'
 import type { OnnxPrecision } from '../../../preload/contract/requests/export.ts'
 import type { Format } from '../format.ts'
-import { type ExportSource, nameOfFile } from '../source.ts'
+import type { ExportSource } from '../source.ts'
 import { copyTextFiles, parametersOf } from './merged.ts'
-import { GENAI_FILE, configFor, genaiFor, generationFor, modelFile, tokenizerConfigFor } from './onnx-configs.ts'
+import { generationFor } from './generation.ts'
+import { GENAI_FILE, configFor, genaiFor, modelFile, tokenizerConfigFor } from './onnx-configs.ts'
 import { proveOnnx } from './onnx-proof.ts'
 import { dataFiles, dataParts, estimatedBytes, weightsOf } from './onnx-weights.ts'
 
@@ -41,7 +42,7 @@ export const onnx: Format<'onnx'> = {
   async write(source, target, { precisions }, tools) {
     const tokenizerConfig = tokenizerConfigFor(source)
     const anew = [GENERATION_FILE, ...(tokenizerConfig ? [TOKENIZER_CONFIG_FILE] : [])]
-    const files: WrittenFile[] = (await copyTextFiles(source, target)).filter(({ path }) => !anew.includes(nameOfFile(path)))
+    const files: WrittenFile[] = await copyTextFiles(source, target, anew)
     if (tokenizerConfig) files.push(await writeJson(join(target, TOKENIZER_CONFIG_FILE), tokenizerConfig))
     mkdirSync(join(target, 'onnx'), { recursive: true })
     const total = onnx.estimate(source, { format: 'onnx', precisions })

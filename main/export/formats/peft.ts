@@ -1,13 +1,17 @@
 /** The LoRA adapter alone, for whoever has the base: PEFT's two files. */
+import { join } from 'node:path'
 import type { Adapter } from '../../../native-models/weights/adapter.ts'
 import { readAdapter, writeFusedAdapter } from '../../../native-models/weights/adapter.ts'
+import { writeJson } from '../../../native-models/weights/files.ts'
 import { fuseAdapter, storedLayers, widthOf } from '../../../native-models/weights/fuse-adapter.ts'
 import { partOf } from '../../../native-models/weights/fused.ts'
+import { GENERATION_FILE } from '../../../native-models/weights/layout.ts'
 import type { ProofCheck } from '../../../preload/contract/requests/export.ts'
 import type { Format } from '../format.ts'
 import { compareLogits } from '../proof/logits.ts'
 import { check, looking, proofOf } from '../proof/proof.ts'
 import type { ExportSource } from '../source.ts'
+import { generationFor } from './generation.ts'
 import { compareTextFolder, copyTextFiles } from './merged.ts'
 
 export const peft: Format<'peft'> = {
@@ -27,7 +31,10 @@ export const peft: Format<'peft'> = {
   async write(source, folder, _, tools) {
     tools.progress(0, 1, 'files')
     const { weights, config } = await writeFusedAdapter(folder, named(source), source.config)
-    return { files: [weights, config, ...(await copyTextFiles(source, folder))], notes: [`It adapts ${source.lineage.base.name}, whose files have the sha256 ${source.lineage.base.sha256}; over another base it means nothing.`, ...noteOn(source)] }
+    // The base's config.json, which may be all that says where a response ends, does not come along.
+    const generation = await writeJson(join(folder, GENERATION_FILE), generationFor(source, tools.text.info))
+    const texts = await copyTextFiles(source, folder, [GENERATION_FILE])
+    return { files: [weights, config, generation, ...texts], notes: [`It adapts ${source.lineage.base.name}, whose files have the sha256 ${source.lineage.base.sha256}; over another base it means nothing.`, ...noteOn(source)] }
   },
 
   async prove(source, folder, _, tools) {
