@@ -1,15 +1,14 @@
 /** A sandbox that holds every call to the longest time anything hostile may take, on a child that lives when the call begins. */
 import { expect } from 'vitest'
 import { type Sandbox, startSandbox } from '../../main/sandbox/host.ts'
-import type { Limits } from '../../main/sandbox/supervisor.ts'
 import { awake } from '../awake.ts'
 import { byteLevelFolder } from '../unit/text/fixtures.ts'
 
 /** Milliseconds. */
 export const longest = 5000
 
-export function startTimed(limits: Partial<Limits> = {}): Sandbox {
-  const sandbox = startSandbox(limits)
+export function startTimed(): Sandbox {
+  const sandbox = startSandbox()
   const harmless = byteLevelFolder()
   return timed(sandbox, async () => {
     if (sandbox.pid() === undefined) await (await sandbox.openText(harmless)).close()
