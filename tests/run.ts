@@ -4,9 +4,11 @@
  * name: `npm test -- tests/unit/cream`.
  */
 import { join } from 'node:path'
+import { installWhereMissing } from './install.ts'
 import { type Part, runParts } from './part.ts'
 
 const args = process.argv.slice(2)
 const units: Part = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=./tests/reporter.ts', ...args]
 const others: Part[] = args.length === 0 ? [[process.execPath, 'tests/clients/run.ts'], [process.execPath, 'tests/e2e/run.ts']] : []
+installWhereMissing('e2e') // SwiftShader, which the unit tests of WebGPU compute with
 await runParts([units, ...others], join(import.meta.dirname, '..'))

@@ -1,8 +1,8 @@
 /** `npm run test:e2e`: installs what is missing, builds what is stale, and runs the specs without a network where the system lets it. */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildWhereStale } from '../../main/cli/build.ts'
+import { installWhereMissing } from '../install.ts'
 import { type Part, runParts } from '../part.ts'
 import { electronBinary } from './electron.ts'
 
@@ -18,7 +18,7 @@ function withoutNetwork(part: Part): Part {
   return works ? [...loopbackOnly, ...part] : part
 }
 
-if (!existsSync(join(here, 'node_modules')) && run(['npm', 'ci']) !== 0) throw new Error('npm ci failed in tests/e2e')
+installWhereMissing('e2e')
 await buildWhereStale({ note: (sentence) => console.log(sentence) }, electronBinary.binary === null ? 'renderer' : 'all')
 if (electronBinary.why !== null) console.log(`e2e: in a browser only, not in Electron: ${electronBinary.why}`)
 const playwright = withoutNetwork([process.execPath, join(here, 'node_modules/@playwright/test/cli.js'), 'test'])

@@ -45,6 +45,29 @@ test('a training is paused and resumed, reloaded in its middle, and stopped for 
   expect(await stepsShown(person)).toBe(180)
 })
 
+test('while what ran is being put away, what comes next is shown but cannot be started yet', async ({ page, person, host }) => {
+  test.skip(host !== 'browser', 'no socket to hold its messages back on')
+  let putAway = (): void => {}
+  const isPutAway = new Promise<void>((resolve) => (putAway = resolve))
+  let passed = Promise.resolve()
+  await page.routeWebSocket(/./, (socket) => {
+    const main = socket.connectToServer()
+    main.onMessage((message) => {
+      if (String(message).includes('"job-ended"')) passed = passed.then(() => isPutAway)
+      passed = passed.then(() => socket.send(message)) // in their order
+    })
+  })
+  await person.reloads()
+  await person.goesTo('Spot-check')
+  await person.presses('Skip the spot-check')
+  await person.waitsFor(/^M2 is trained/)
+  await person.settles() // the stage is over and its job is not, for all that the page has been told
+  await expect(person.button('Evaluate M2')).toBeDisabled()
+  putAway()
+  await person.presses('Evaluate M2')
+  await expect(person.button('Next iteration: from M2')).toBeVisible({ timeout: 60_000 })
+})
+
 test('the engine is killed in the middle of a training: the page says so, and it goes on from its last checkpoint', async ({ page, person, workbench }) => {
   await beginsALongTraining(person, workbench)
   await expect(trainingTitle(person, /[2-9]\d/)).toBeVisible()
