@@ -39,7 +39,7 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
   'data/preview': async (workbench, { file, kind, rows, roles }) => {
     const { places, sandbox } = workbench
     const path = places.pathOf(file)
-    return { name: basename(path), ...(await reading(workbench, { file, kind }, (watch) => sandbox.previewData(kind, path, { rows, roles }, watch))) }
+    return { name: basename(path), ...(await reading(workbench, { file, kind }, { rows, roles }, (watch) => sandbox.previewData(kind, path, { rows, roles }, watch))) }
   },
   'data/rejects': async ({ places, sandbox }, { file, kind, ...page }) => {
     const { rejects, more } = await sandbox.listRejects(kind, places.pathOf(file), page)
@@ -54,7 +54,7 @@ export const placeHandlers: HandlersOf<'place' | 'model' | 'data'> = {
     mkdirSync(folder, { recursive: true })
     try {
       const options = { roles, without: without.map((other) => ({ path: places.pathOf(other.file), use: other.kind })) }
-      const written = await reading(workbench, { file, kind }, (watch) => sandbox.writeData(kind, path, join(folder, name), options, watch))
+      const written = await reading(workbench, { file, kind }, null, (watch) => sandbox.writeData(kind, path, join(folder, name), options, watch))
       return { file: places.give(join(folder, name)), name, ...written }
     } catch (error) {
       rmSync(folder, { recursive: true, force: true })

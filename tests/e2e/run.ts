@@ -25,4 +25,4 @@ const playwright = withoutNetwork([process.execPath, join(here, 'node_modules/@p
 const args = process.argv.slice(2)
 if (args.length > 0) process.exitCode = run([...playwright, ...args])
 // What is timed must not share the machine with other specs.
-else await runParts([[...playwright, '--grep-invert', '@alone'], [...playwright, '--grep', '@alone', '--workers', '1']], here)
+else await runParts([[...playwright, '--grep-invert', '@alone'], [...playwright, '--grep', '@alone', '--workers', '1', '--output', join(here, '../../out/e2e/results-alone')]], here)

@@ -42,7 +42,7 @@ it('held-out questions among the prompts are found and left out', async () => {
   expect(await page.ask('data/overlap', { sft: null, prompts: file, tasks })).toMatchObject({ heldOutInPrompts: 0, first: [] })
 })
 
-it('a long import is watched and stopped, and leaves nothing; a newer look ends an older one', async () => {
+it('a long import is watched and stopped, and leaves nothing; a look that asks the same joins the one at work, another ends it', async () => {
   const file = give('long.jsonl', '')
   writeLarge(join(test.folder, 'data/long.jsonl'))
   const of = { file, kind: 'sft' } as const
@@ -63,10 +63,17 @@ it('a long import is watched and stopped, and leaves nothing; a newer look ends 
   await isBegun()
   const newer = page.request('data/preview', { ...of, roles: { prompt: 'prompt', response: 'response' } })
   expect(await older).toMatchObject({ ok: false, error: { code: 'cancelled' } })
+  const same = page.request('data/preview', { ...of, roles: { prompt: 'prompt', response: 'response' } })
+  await isBegun()
   await page.ask('data/stop', of)
+  expect(await same).toMatchObject({ ok: false, error: { code: 'cancelled' } })
   expect(await newer).toMatchObject({ ok: false, error: { code: 'cancelled' } })
   expect(await page.ask('data/reading', of)).toBeNull()
   await page.ask('data/stop', of) // there is nothing to stop
+
+  const short = { file: give('short.jsonl', '{"prompt": "Why?", "response": "So."}\n'), kind: 'sft' } as const
+  const answers = await Promise.all([page.request('data/preview', short), page.request('data/preview', short)])
+  expect(answers).toMatchObject([{ ok: true, value: { usable: 1 } }, { ok: true, value: { usable: 1 } }])
 }, 60_000)
 
 it('rewards of the oracle are looked at as a run reads them, and pairs make some', async () => {
