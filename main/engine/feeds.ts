@@ -4,10 +4,15 @@ import { blocksOf } from './blocks.ts'
 import type { BatchShape, Sequence } from './protocol.ts'
 import { type DeviceTensor, tensor } from './sessions.ts'
 
-/** Token ids [n, 1], of the type that graphs of this model look them up by. An id that no table has would be taken for another. */
+/** An id that no table has would be taken for another. */
+export function requireIds(ids: Int32Array, { vocabSize }: TableShape): void {
+  const stray = ids.find((id) => id < 0 || id >= vocabSize)
+  if (stray !== undefined) throw new Error(`token ${stray} is outside a vocabulary of ${vocabSize}`)
+}
+
+/** Token ids [n, 1], of the type that graphs of this model look them up by. */
 export function tokenIds(ids: Int32Array, config: TableShape): DeviceTensor {
-  const stray = ids.find((id) => id < 0 || id >= config.vocabSize)
-  if (stray !== undefined) throw new Error(`token ${stray} is outside a vocabulary of ${config.vocabSize}`)
+  requireIds(ids, config)
   return idType(blocksOf(config)) === 'int32' ? tensor('int32', [ids.length, 1], ids) : tensor('int64', [ids.length, 1], BigInt64Array.from(ids, BigInt))
 }
 

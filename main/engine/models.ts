@@ -1,6 +1,6 @@
 /** Weights and adapters in memory, one copy for all graphs. */
 import { readAdapter } from '../../native-models/weights/adapter.ts'
-import { closeCheckpoint, openCheckpoint, readHalves, readWeights } from '../../native-models/weights/checkpoint.ts'
+import { type Checkpoint, closeCheckpoint, openCheckpoint, readHalves, readWeights } from '../../native-models/weights/checkpoint.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import type { JsonObject } from '../../native-models/weights/files.ts'
 import { ModelError } from '../../native-models/weights/error.ts'
@@ -52,17 +52,18 @@ export function readModel(folder: string, { device, weights }: Where): Promise<L
     try {
       const specs = fedTensors(expectedTensors(checkpoint.config), blocksOf(checkpoint.config))
       const tensors: Record<string, DeviceTensor> = {}
-      for (const { name, shape, block } of specs) {
-        const of = block?.of ?? name
-        const rows = block ? [block.start, block.end] as const : undefined
-        const held = areHalves(shape, weights) ? tensor('float16', shape, readHalves(checkpoint, of, rows ?? [0, shape[0]!], 'choose fp32 weights')) : tensor('float32', shape, readWeights(checkpoint, of, rows))
-        tensors[name] = await upload(held, device)
-      }
+      for (const { name, shape, block } of specs) tensors[name] = await upload(readRows(checkpoint, block?.of ?? name, block ? [block.start, block.end] : [0, shape[0]!], weights), device)
       return { folder, config: checkpoint.config, configJson: checkpoint.configJson, specs, tensors }
     } finally {
       closeCheckpoint(checkpoint)
     }
   })
+}
+
+/** Rows [from, to) of a tensor, as they are held. */
+export function readRows(checkpoint: Checkpoint, name: string, [from, to]: readonly [number, number], weights: Place['weights']): DeviceTensor {
+  const shape = [to - from, ...checkpoint.tensors.get(name)!.shape.slice(1)]
+  return areHalves(shape, weights) ? tensor('float16', shape, readHalves(checkpoint, name, [from, to], 'choose fp32 weights')) : tensor('float32', shape, readWeights(checkpoint, name, [from, to]))
 }
 
 /** An adapter as it fits this base; for another base it is read, and its shapes are checked, again. */

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../native-models/weights/files.ts'
 import { readMerged } from '../../native-models/weights/merge.ts'
 import { openSafetensors } from '../../native-models/weights/safetensors.ts'
 import type { Device } from '../../preload/contract/domain.ts'
-import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, loadModel, rowsOf } from '../golden/fixtures.ts'
+import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, loadModel, realLogits, rowsOf } from '../golden/fixtures.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
 import { type Caller, adapterValues, dpoBatch, loraTuning, optimiser, place, randomSequences, sampling, score, scratch, sequenceOf, sftBatch, startEngine, stateOf, textsOf, trainingOf } from './fixture.ts'
 
@@ -102,6 +102,13 @@ describe.each(names)('%s', (name) => {
       expectClose(flat(together), flat(await score(one, modelOf(name, adapter), sequences)), 1e-6, `${name} ${key} in one block`)
       for (const [i, alone] of sequences.entries()) expect(await score(six, modelOf(name, adapter), [alone])).toEqual([together[i]])
     }
+  })
+
+  test('has transformers’ logits, block after block of the head', async () => {
+    const asked = { ...place(), model: modelOf(name, true), sequences: rows.map(({ tokens }) => Int32Array.from(tokens)) }
+    const { logits } = await six.call('logits', asked)
+    expectClose(flat(logits), realLogits(goldens.get('lora.logits'), rows), 1e-5, `${name} lora.logits`)
+    expectClose(flat(logits), flat((await one.call('logits', asked)).logits), 1e-6, `${name} logits in one block`)
   })
 
   test('writes transformers’ text, and draws what one block draws', async () => {

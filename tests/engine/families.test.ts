@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ModelRef } from '../../main/engine/protocol.ts'
-import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, rowsOf } from '../golden/fixtures.ts'
+import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, realLogits, rowsOf } from '../golden/fixtures.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
 import { type Caller, optimiser, place, sampling, score, scratch, sequenceOf, sftBatch, startEngine, stateOf, textsOf, trainingOf } from './fixture.ts'
 
@@ -29,6 +29,13 @@ describe.each(names)('%s', (name) => {
       expectClose(flat(await score(engine, modelOf(name, adapter), sequences)), completionEntries(goldens.get(key), rows), 3e-6, `${name} ${key}`)
     }
   }, 60_000)
+
+  test('read layer by layer, has the logits of transformers and PEFT', async () => {
+    for (const [adapter, key] of [[false, 'logits'], [true, 'lora.logits']] as const) {
+      const { logits } = await engine.call('logits', { ...place(), model: modelOf(name, adapter), sequences: rows.map(({ tokens }) => Int32Array.from(tokens)) })
+      expectClose(flat(logits), realLogits(goldens.get(key), rows), 1e-5, `${name} ${key}`)
+    }
+  })
 
   test('samples greedily what transformers does, and with a merged adapter what the adapter finds likeliest', async () => {
     expect(textsOf(await engine.call('sample', sampling(modelOf(name), prompts)))).toEqual(cases.map(({ completion }) => completion))
@@ -67,7 +74,7 @@ async function train(on: Caller, name: string, device: 'cpu' | 'webgpu'): Promis
 describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
   const gpu = startEngine({ env: swiftshaderEnv() })
 
-  test.each(names)('%s: text with a resident cache, log-probabilities and full gradients', async (name) => {
+  test.each(names)('%s: text with a resident cache, log-probabilities, logits and full gradients', async (name) => {
     const { cases } = goldenJson<Greedy>(`families/${name}/greedy.json`)
     const texts = textsOf(await gpu.call('sample', sampling(modelOf(name), cases.map(({ prompt }) => prompt), { ...place('webgpu'), maxNewTokens: 20 })))
     expect(texts).toEqual(cases.map(({ completion }) => completion.slice(0, 20)))
@@ -76,6 +83,8 @@ describe.runIf(swiftshaderRuns)('on SwiftShader', () => {
     const goldens = goldensOf(name)
     const rows = rowsOf(goldens)
     expectClose(flat(await score(gpu, modelOf(name, true), rows.map(sequenceOf), place('webgpu'))), completionEntries(goldens.get('lora.logps'), rows), 1e-5, `${name} lora.logps`)
+    const { logits } = await gpu.call('logits', { ...place('webgpu'), model: modelOf(name, true), sequences: rows.map(({ tokens }) => Int32Array.from(tokens)) })
+    expectClose(flat(logits), realLogits(goldens.get('lora.logits'), rows), 1e-5, `${name} lora.logits`)
     await train(gpu, name, 'webgpu')
     await gpu.call('endTraining', {})
   }, 240_000)

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { MicroBatch, ModelRef, Place, TrainStepResult } from '../../main/engine/protocol.ts'
-import { type Row, Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, rowsOf } from '../golden/fixtures.ts'
+import { Goldens, completionEntries, expectAllClose, expectClose, goldenJson, goldenPath, realLogits, rowsOf } from '../golden/fixtures.ts'
 import { halfDriverEnv } from '../half-driver.ts'
 import { swiftshaderEnv, swiftshaderRuns } from '../swiftshader.ts'
 import { type Caller, bundledConfig, bundledModel, dpoBatch, optimiser, place, randomSequences, sampling, score, scratch, sequenceOf, sftBatch, shapeFor, smallConfig, startEngine, stateOf, textsOf, trainingOf, writeRandomModel } from './fixture.ts'
@@ -133,13 +133,6 @@ describe.each(places)('on $where', { timeout: 240_000 }, ({ at, env, values, gra
     expect(halves.weightBytes).toBe(2 * halves.parameters + 2 * vectors)
   })
 })
-
-/** [rows, width, V] → the logits of real tokens, row after row. */
-function realLogits(all: ArrayLike<number>, rows: readonly Row[]): number[] {
-  const width = Math.max(...rows.map(({ tokens }) => tokens.length))
-  const vocabSize = all.length / rows.length / width
-  return rows.flatMap(({ tokens }, row) => Array.from(all).slice(row * width * vocabSize, (row * width + tokens.length) * vocabSize))
-}
 
 describe.runIf(swiftshaderRuns)('on SwiftShader, which has no halves', () => {
   const engine = startEngine({ env: swiftshaderEnv() })

@@ -147,7 +147,7 @@ describe('a bad end', () => {
       if (name === 'logits' && ++calls === 2) (result as { logits: Float32Array[] }).logits[0]![5]! += 1
       return result
     }
-    const engine = { restart: () => tools.engine.restart(), call } as EngineHost
+    const engine = { call } as EngineHost
     const choice = format === 'merged' ? ({ format, dtype: 'f32' } as const) : ({ format, precision: 'f32' } as const)
     const { path, proof } = await exportFolder(tools, bundledModel, choice, target, { engine })
     expect(proof.passed).toBe(false)

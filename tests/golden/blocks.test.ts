@@ -6,7 +6,7 @@ import { BLOCK_BYTES, blockTensors, fedTensors, vocabularyBlocks, wholeTensors }
 import { arenaBytes } from '../../native-models/onnx/arena.ts'
 import { normal } from '../../native-models/random.ts'
 import { scoringGraph, trainingGraph } from '../../native-models/training/graphs.ts'
-import { logitsGraph } from '../../native-models/training/logits.ts'
+import { logitsGraph } from './logits-graph.ts'
 import { runGraph } from '../run-graph.ts'
 import { type TestModel, Goldens, batchOf, expectAllClose, expectClose, goldenPath, inBlocks, loadModel, lora, rowsOf, runTraining, wholeGradients } from './fixtures.ts'
 import { testParity } from './parity.ts'

@@ -6,7 +6,7 @@ import { scoringGraph } from '../../native-models/training/graphs.ts'
 import type { ModelConfig } from '../../native-models/weights/config.ts'
 import { relativeError, runGraph } from '../run-graph.ts'
 import { type Row, Goldens, batchOf, expectClose, goldenJson, goldenPath, loadModel, rowsOf } from './fixtures.ts'
-import { logitsGraph } from '../../native-models/training/logits.ts'
+import { logitsGraph } from './logits-graph.ts'
 import { testParity } from './parity.ts'
 
 const names = readdirSync(goldenPath('families')).sort()

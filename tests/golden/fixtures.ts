@@ -89,6 +89,13 @@ export function completionEntries(perToken: ArrayLike<number>, rows: readonly Ro
   return rows.flatMap(({ tokens, start }, i) => tokens.flatMap((_, t) => (t < start ? [] : [perToken[i * width + t]!])))
 }
 
+/** [rows, width, V] → the logits of real tokens, row after row. */
+export function realLogits(all: ArrayLike<number>, rows: readonly Row[]): number[] {
+  const width = Math.max(...rows.map(({ tokens }) => tokens.length))
+  const vocabSize = all.length / rows.length / width
+  return rows.flatMap(({ tokens }, row) => Array.from(all).slice(row * width * vocabSize, (row * width + tokens.length) * vocabSize))
+}
+
 export interface Batch {
   readonly bucket: Bucket
   /** tokens, places, targets, mask and members. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { batchOf, expectClose, gradientsOf, loadModel, runTraining } from './fixtures.ts'
-import { logitsGraph } from '../../native-models/training/logits.ts'
+import { logitsGraph } from './logits-graph.ts'
 import { scoringGraph } from '../../native-models/training/graphs.ts'
 import { runGraph } from '../run-graph.ts'
 

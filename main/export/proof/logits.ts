@@ -13,7 +13,6 @@ import { sequencesFor } from './prompts.ts'
  */
 export const logitBounds = { f32: 1e-5, f16: 2e-2, bf16: 0.1, q8_0: 0.25 } as const
 
-/** One model after the other, each in a fresh engine: a large one is never held twice. */
 export async function compareLogits(source: ExportSource, written: ModelRef, precision: keyof typeof logitBounds, tools: ExportTools): Promise<{ check: ProofCheck; delta: Delta }> {
   const sequences = await sequencesFor(source, tools.text)
   const ours = await logitsOf(source.ref, sequences, tools)
@@ -48,6 +47,5 @@ export function judgeLogits(ours: readonly Float32Array[], theirs: readonly Floa
 }
 
 export async function logitsOf(model: ModelRef, sequences: readonly Int32Array[], { engine, place, signal }: Pick<ExportTools, 'engine' | 'place' | 'signal'>): Promise<readonly Float32Array[]> {
-  await engine.restart()
   return (await engine.call('logits', { ...place, model, sequences }, { signal })).logits
 }
