@@ -24,8 +24,8 @@ export const figureHandlers: HandlersOf<'training' | 'evaluation'> = {
     const seconds = steps.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0) / 1000
     return {
       stageId,
-      points: [...committed, ...live.points.filter(({ step }) => step > committed.length)].filter(({ step }) => step > after),
-      total: stage.status === 'done' ? committed.length : live.total,
+      points: [...committed, ...live.filter(({ step }) => step > committed.length)].filter(({ step }) => step > after),
+      total: stage.plannedSteps,
       tokensPerSecond: seconds > 0 ? steps.reduce((sum, { tokens }) => sum + tokens, 0) / seconds : null,
     }
   },
@@ -56,7 +56,7 @@ function requireStage({ project: { db } }: Workbench, stageId: string): StageRow
   return stage
 }
 
-const liveSteps = ({ job }: Workbench, stageId: string) => job?.stepsOf(stageId) ?? { points: [], total: null }
+const liveSteps = ({ job }: Workbench, stageId: string): readonly CurvePoint[] => job?.stepsOf(stageId) ?? []
 
 function modelNamed({ project: { db }, run }: Workbench, name: string): string {
   const model = modelsOf(db, run.id).find((one) => one.name === name)

@@ -59,10 +59,9 @@ export class Job {
     return this.#engine
   }
 
-  /** Steps taken in a stage by this job, committed or not, in order; and how many there will be. */
-  stepsOf(stageId: string): { readonly points: readonly CurvePoint[]; readonly total: number | null } {
-    if (this.#stepsOf !== stageId) return { points: [], total: null }
-    return { points: [...this.#steps.values()].sort((a, b) => a.step - b.step), total: this.#stage?.stageId === stageId ? (this.#progress?.total ?? null) : null }
+  /** Steps taken in a stage by this job, committed or not, in order. */
+  stepsOf(stageId: string): readonly CurvePoint[] {
+    return this.#stepsOf === stageId ? [...this.#steps.values()].sort((a, b) => a.step - b.step) : []
   }
 
   pause(): void {

@@ -13,7 +13,7 @@ import { iterationId, producedModelId, stageId as idOfStage } from '../store/ids
 import { setProducedModel } from '../store/iterations.ts'
 import { insertModel } from '../store/models.ts'
 import { pathForRow, pathIn } from '../store/project.ts'
-import { finishStage } from '../store/stages.ts'
+import { finishStage, setPlannedSteps } from '../store/stages.ts'
 import { type TrainingStep, checkpointsOf, commitCheckpoint } from '../store/training.ts'
 import { type StageContext, configOf, dbOf, modelRef, placeOf } from './context.ts'
 import { producedName } from './titles.ts'
@@ -35,6 +35,7 @@ export async function optimise(context: StageContext, objective: Objective): Pro
   const { hyper } = objective
   const steps = planSteps(context, objective)
   const total = steps.length
+  setPlannedSteps(dbOf(context), stageId, total)
   // A warm-up starts at rate 0: one that fills the whole training would train nothing.
   const warmup = Math.min(warmupStepsOf(hyper.warmupRatio, total), Math.max(0, total - 1))
 

@@ -18,6 +18,8 @@ export interface StageRow {
   error: string | null
   startedAt: string | null
   finishedAt: string | null
+  /** Optimiser steps in all; null before a training has begun, and in other stages. */
+  plannedSteps: number | null
 }
 
 /** Plans a stage as 'pending'. */
@@ -42,6 +44,10 @@ export function failStage(db: Database, id: string, error: string): void {
 
 export function markStage(db: Database, id: string, status: 'pending' | 'paused' | 'stale'): void {
   change(db, id, 'UPDATE stages SET status = @status, error = NULL WHERE id = @id', { status })
+}
+
+export function setPlannedSteps(db: Database, id: string, plannedSteps: number): void {
+  change(db, id, 'UPDATE stages SET planned_steps = @plannedSteps WHERE id = @id', { plannedSteps })
 }
 
 /** Of an iteration, in the order they are carried out. */
@@ -74,6 +80,6 @@ export function stageOf(db: Database, id: string): StageRow | undefined {
 
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ')"
 
-function change(db: Database, id: string, sql: string, params: Record<string, string> = {}): void {
+function change(db: Database, id: string, sql: string, params: Record<string, string | number> = {}): void {
   if (run(db, sql, { id, ...params }) !== 1) throw new Error(`there is no stage ${id}`)
 }

@@ -17,8 +17,6 @@ export class Curve {
   total = $state<number | null>(null)
   tokensPerSecond = $state<number | null>(null)
   problem = $state<string | null>(null)
-  /** Whose points these are. */
-  stageId: string | null = null
   readonly steps = $derived(this.points.map(({ step }) => step))
   readonly committed = $derived(this.points.filter(({ committed }) => committed).length)
 
@@ -41,8 +39,7 @@ export function trainingCurve(training: () => Training | null): Curve {
     try {
       const { points, total, tokensPerSecond } = await workbench.ask('training/curve', { stageId: now.stageId })
       if (mine !== asked) return
-      // Only a job knows how many steps there will be: once it is paused, what it said stands.
-      Object.assign(curve, { points, total: total ?? (curve.stageId === now.stageId ? curve.total : null), tokensPerSecond, problem: null, stageId: now.stageId })
+      Object.assign(curve, { points, total, tokensPerSecond, problem: null })
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       if (mine === asked) curve.problem = error.message
@@ -62,7 +59,7 @@ export function trainingCurve(training: () => Training | null): Curve {
       if (fresh.length === 0) return
       if (fresh[0]!.step !== last + 1) return void load() // a step is missing: take it from what main kept
       curve.points = [...curve.points, ...fresh.map((point) => ({ ...point, committed: false }))]
-      Object.assign(curve, { total: event.progress.total, stageId: now.stageId })
+      curve.total = event.progress.total
     } else if (['reset', 'stage-started', 'stage-done', 'job-ended', 'engine-restarted'].includes(event.kind)) void load()
   }))
   return curve

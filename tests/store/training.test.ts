@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { all } from '../../main/store/database.ts'
+import { finishStage, setPlannedSteps, stageOf, startStage } from '../../main/store/stages.ts'
 import { checkpointsOf, commitCheckpoint, trainingStepsOf } from '../../main/store/training.ts'
 import type { NewCheckpoint, TrainingStep } from '../../main/store/training.ts'
-import { ids, insertPlan, sha, temporaryDatabase } from './fixture.ts'
+import { ids, insertPlan, sha, temporaryDatabase, upgraded } from './fixture.ts'
 
 function planned() {
   const db = temporaryDatabase()
@@ -63,3 +64,16 @@ test('a diverged step stops the method with its metric and step', () => {
   expect(all(db, 'SELECT * FROM training_steps')).toEqual([])
 })
 
+
+test('how long a training is stands with its stage; of one that an older version ended it is counted', () => {
+  const db = upgraded(5, (old) => {
+    insertPlan(old)
+    commitCheckpoint(old, { steps: steps(1, 2), checkpoint: at(2, 'final') })
+    startStage(old, ids.train, sha(2))
+    finishStage(old, ids.train)
+  })
+  expect(stageOf(db, ids.train)).toMatchObject({ status: 'done', plannedSteps: 2 })
+  expect(stageOf(db, ids.sample)).toMatchObject({ status: 'pending', plannedSteps: null })
+  setPlannedSteps(db, ids.train, 7)
+  expect(stageOf(db, ids.train)).toMatchObject({ plannedSteps: 7 })
+})
