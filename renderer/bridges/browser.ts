@@ -9,10 +9,16 @@ const [FIRST_WAIT, LONGEST_WAIT] = [250, 4000] // milliseconds between attempts 
 
 export function openBrowserBridge(onConnection: (connection: Connection) => void): Bridge {
   const key = takeKey()
-  if (key === null) queueMicrotask(() => onConnection('refused'))
+  let isRefused = false
+  const tell = (connection: Connection): void => {
+    if (isRefused) return // for good: only a new link gives this page a session again
+    isRefused = connection === 'refused'
+    onConnection(connection)
+  }
+  if (key === null) queueMicrotask(() => tell('refused'))
   return {
-    request: (name, params) => post(key ?? '', name, params, onConnection),
-    subscribe: (from, listener) => (key === null ? () => {} : listen(key, from, listener, onConnection)),
+    request: (name, params) => post(key ?? '', name, params, tell),
+    subscribe: (from, listener) => (key === null ? () => {} : listen(key, from, listener, tell, () => isRefused)),
   }
 }
 
@@ -58,7 +64,7 @@ async function post<Name extends RequestName>(key: string, name: Name, params: P
   }
 }
 
-function listen(key: string, from: Cursor | null, listener: (message: EventMessage) => void, onConnection: (connection: Connection) => void): () => void {
+function listen(key: string, from: Cursor | null, listener: (message: EventMessage) => void, onConnection: (connection: Connection) => void, isRefused: () => boolean): () => void {
   let cursor = from
   let wait = FIRST_WAIT
   let ended = false
@@ -66,10 +72,13 @@ function listen(key: string, from: Cursor | null, listener: (message: EventMessa
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const connect = (): void => {
+    if (isRefused()) return
     const place = cursor ? `?${new URLSearchParams({ epoch: cursor.epoch, after: String(cursor.sequence) })}` : ''
+    let wasOpen = false
     socket = new WebSocket(`ws://${location.host}/events${place}`, ['creamery', key])
     socket.addEventListener('open', () => {
       wait = FIRST_WAIT
+      wasOpen = true
       onConnection('connected')
     })
     socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
@@ -78,8 +87,10 @@ function listen(key: string, from: Cursor | null, listener: (message: EventMessa
       listener(message)
     })
     socket.addEventListener('close', () => {
-      if (ended) return
+      if (ended || isRefused()) return
       onConnection('lost')
+      // A socket is not told why it is turned away: is nobody there, or has this page no session?
+      if (!wasOpen) void post(key, 'app/info', {}, onConnection)
       timer = setTimeout(connect, wait)
       wait = Math.min(2 * wait, LONGEST_WAIT)
     })

@@ -18,7 +18,7 @@ export interface Notice {
   readonly sentence: string
 }
 
-/** 'reset' comes after a reconnect that could not be continued: everything shown is fetched again. */
+/** 'reset' comes after every reconnect: everything shown is fetched again. */
 export type Heard = WorkbenchEvent | { readonly kind: 'reset' }
 
 const MOST_NOTICES = 4
@@ -41,7 +41,7 @@ export class Workbench {
   spoken = $state('')
 
   constructor(open: OpenBridge) {
-    this.#bridge = open((connection) => (this.connection = connection))
+    this.#bridge = open((connection) => this.#connect(connection))
     this.#bridge.subscribe(null, (message) => this.#hear(message))
     void this.attempt(async () => void (this.info = await this.ask('app/info', {})))
   }
@@ -149,6 +149,15 @@ export class Workbench {
     if (status && mine === this.#asked) this.status = status
   }
 
+  #connect(connection: Connection): void {
+    const isBack = this.connection === 'lost' && connection === 'connected'
+    this.connection = connection
+    if (!isBack) return
+    // Events that were missed come by themselves; what was asked meanwhile has failed.
+    void this.refreshStatus()
+    this.#pass({ kind: 'reset' })
+  }
+
   #hear(message: EventMessage): void {
     if (message.kind === 'events') return message.events.forEach(({ event }) => this.#take(event))
     const { project, job, lastEnd } = message.snapshot
@@ -162,8 +171,8 @@ export class Workbench {
   #take(event: WorkbenchEvent): void {
     switch (event.kind) {
       case 'project-opened':
+        if (event.project.handle !== this.project?.handle) this.lastEnd = null // its model may have been found or copied
         this.project = event.project
-        this.lastEnd = null
         break
       case 'project-closed':
         this.project = this.status = null
@@ -184,6 +193,13 @@ export class Workbench {
       case 'stage-done':
         this.spoken = event.summary
         break
+      case 'export-ended': {
+        const { error, row } = event.end
+        if (error) this.tell(error.code === 'cancelled' ? 'info' : 'problem', error.sentence)
+        if (row) this.spoken = row.state === 'proved' ? `${row.path} is written and proven.` : `The proof of ${row.path} failed.`
+        if (row && row.state !== 'proved') this.tell('problem', this.spoken)
+        break
+      }
       case 'engine-restarted':
         this.tell('info', `The engine process ${event.reason}; it was started again and goes on from the last checkpoint. Nothing is lost.`)
         break

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectAccessible } from './accessibility.ts'
 import { expect, test } from './workbench.ts'
@@ -41,4 +41,17 @@ test('a model leaves as GGUF with its proof, its card is read before, and a plac
   await expect(page.getByText(/is not empty; an export never writes over files/).first()).toBeVisible()
   await person.reloads()
   await expect(page.getByText(/tensors are the source's, rounded to their types/)).toBeVisible()
+})
+
+test('an export that breaks while another page is shown is told there, and stands on its own page until the next', async ({ page, person, workbench }) => {
+  await person.goesTo('Export')
+  await page.getByRole('radio', { name: /^GGUF/ }).check()
+  await page.getByRole('radio', { name: /^F32/ }).check()
+  truncateSync(join(workbench.projects, 'Demo/adapters/run1.M1/adapter_model.safetensors'), 1000)
+  await person.presses('Export M1 as GGUF')
+  await person.step('History').click()
+  await expect(page.getByRole('region', { name: 'Notices' })).toContainText('adapter_model.safetensors')
+  await person.goesTo('Export')
+  await person.reloads()
+  await expect(page.getByRole('main').getByRole('alert').filter({ hasText: 'adapter_model.safetensors' })).toBeVisible()
 })

@@ -87,24 +87,44 @@ test.describe('a reload in the middle', () => {
     await person.reloads()
     await person.sees(/can be aligned here$/)
     await person.presses('Continue to the data')
-    // The page asks again once it hears from main; here its first questions come after its second ones.
-    const asked = new Set<string | null>()
-    await page.route('**/api/data/preview', async (route) => {
-      const question = route.request().postData()
-      const isFirst = !asked.has(question)
-      asked.add(question)
-      if (isFirst) await new Promise((resolve) => setTimeout(resolve, 50))
-      await route.continue()
+    const asked: (string | null)[] = []
+    page.on('request', (request) => {
+      if (request.url().endsWith('/data/preview')) asked.push(request.postData())
     })
     await person.reloads()
     await expect(page.getByRole('heading', { name: 'Prompts: bundled prompts' })).toBeVisible()
     await person.presses('Continue to the plan')
+    expect(new Set(asked).size).toBe(asked.length) // each file is looked at once
     await page.getByLabel('Name').fill('Half planned')
     await page.getByLabel('Use only the first … prompts').fill('64')
     await page.keyboard.press('Tab')
     await person.reloads()
     await expect(page.getByLabel('Name')).toHaveValue('Half planned')
     await expect(page.getByLabel('Use only the first … prompts')).toHaveValue('64')
+  })
+})
+
+test.describe('a lost connection', () => {
+  test.use({ scene: 'finished' })
+
+  test('is told, and what was asked meanwhile is there once it is back', async ({ page, person, workbench, host }) => {
+    test.skip(host !== 'browser', 'no socket to cut')
+    workbench.expectProblem(/ERR_FAILED/)
+    let cut = (): void => {}
+    await page.routeWebSocket(/./, (socket) => {
+      socket.connectToServer()
+      cut = () => void socket.close()
+    })
+    await person.reloads()
+    await page.route('**/api/**', (route) => route.abort())
+    cut()
+    await expect(page.getByRole('alert').filter({ hasText: 'Creamery does not answer; connecting again' })).toBeVisible()
+    await person.step('History').click()
+    await expect(page.getByText('is it still running where you started it?').first()).toBeVisible()
+    await page.unroute('**/api/**')
+    cut() // it had connected again, but nothing was answered
+    await expect(person.page.getByRole('table').first()).toBeVisible()
+    await expect(page.getByText('is it still running where you started it?')).toHaveCount(0)
   })
 })
 

@@ -12,6 +12,17 @@ test('the workbench opens, knows what it runs on, and survives a reload and a re
   expect(await workbench.ask('project/list', {})).toEqual([])
 })
 
+test('a page whose Creamery was started anew says so by itself, and what to do', async ({ page, workbench, host }) => {
+  test.skip(host !== 'browser', 'Electron’s pages go with it')
+  const other = await page.context().newPage()
+  await other.goto(page.url())
+  await expect(other.getByRole('button', { name: 'Start the demo' })).toBeVisible()
+  await workbench.restart()
+  await expect(other.getByRole('heading', { name: 'This page has no session any more' })).toBeVisible()
+  await other.waitForTimeout(5000) // longer than it waits between two attempts to connect
+  await expect(other.getByRole('heading', { name: 'This page has no session any more' })).toBeVisible()
+})
+
 test.describe('a spec fails where its page', () => {
   test.fail() // each of these: the fixture sees it when the test is over
   test('breaks its policy', ({ page }) => page.evaluate(() => {
