@@ -1,5 +1,5 @@
 import { rename, rmdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { RunConfig } from '../../preload/contract/config.ts'
 import { AppError } from '../../preload/contract/errors.ts'
 import type { CheckedParams } from '../../preload/contract/requests.ts'
@@ -13,6 +13,7 @@ import { type Project, modelFolder, openProject } from '../store/project.ts'
 import type { HandlersOf } from './handler.ts'
 import { makeOwn } from './model-imports.ts'
 import { copyProject, deleteProject, diskUse, freeSpace, moveProject } from './project-files.ts'
+import { isProject, requireFree } from './shelf.ts'
 import type { Workbench } from './workbench.ts'
 
 export const projectHandlers: HandlersOf<'project'> = {
@@ -20,15 +21,16 @@ export const projectHandlers: HandlersOf<'project'> = {
   'project/current': (workbench) => workbench.current(),
   'project/create': async (workbench, { name, where, from }) => {
     const { shelf, places } = workbench
-    if (workbench.job) workbench.requireIdle()
-    const folder = shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))
-    await makeProject(workbench, folder, configOf(workbench, from))
-    return workbench.openProject(folder)
+    workbench.requireIdle() // before anything is made
+    return shelf.withPlace(name, where === undefined ? shelf.folder : places.pathOf(where), async (folder) => {
+      await makeProject(workbench, folder, configOf(workbench, from))
+      return openMade(workbench, folder)
+    })
   },
   'project/open': (workbench, { project }) => workbench.openProject(workbench.places.pathOf(project)),
-  'project/locate': (workbench, { folder }) => linking(workbench, () => locateBase(workbench.project.db, workbench.run, workbench.places.pathOf(folder))),
+  'project/locate': (workbench, { folder }) => linking(workbench, 'linking its base model', () => locateBase(workbench.project.db, workbench.run, workbench.places.pathOf(folder))),
   'project/ownModel': makeOwn,
-  'project/locateFile': (workbench, { what, name, file }) => linking(workbench, () => locateFile(workbench.project.db, workbench.run, workbench.sandbox, { what, name, path: workbench.places.pathOf(file) })),
+  'project/locateFile': (workbench, { what, name, file }) => linking(workbench, `linking ${name}`, () => locateFile(workbench.project.db, workbench.run, workbench.sandbox, { what, name, path: workbench.places.pathOf(file) })),
   'project/close': (workbench) => {
     workbench.closeProject()
     return {}
@@ -37,21 +39,29 @@ export const projectHandlers: HandlersOf<'project'> = {
   'project/preset': (_, { preset }) => settingsOf({ config: loadConfig({ preset, overrides: { model: '-', data: { prompts: '-' } } }) }),
   'project/duplicate': async (workbench, { project, name, where }) => {
     const { shelf, places, staging } = workbench
-    const [from, to] = [places.pathOf(project), shelf.placeFor(name, where === undefined ? undefined : places.pathOf(where))]
-    await workbench.whileClosed(from, () => copyProject(from, to, staging))
-    shelf.remember(to)
-    return shelf.summaryOf(to)
+    const from = places.pathOf(project)
+    return shelf.withPlace(name, outside(from, where === undefined ? shelf.folder : places.pathOf(where)), async (to) => {
+      await workbench.whileClosed(from, async () => {
+        await copyProject(from, to, staging)
+        shelf.remember(to)
+      })
+      return shelf.summaryOf(to)
+    })
   },
   'project/move': async (workbench, { project, name, where }) => {
     const { shelf, places, staging } = workbench
     const from = places.pathOf(project)
-    const to = shelf.placeFor(name, where === undefined ? dirname(from) : places.pathOf(where))
-    const wasOpen = workbench.current()?.folder === from
-    await workbench.whileClosed(from, () => moveProject(from, to, staging))
-    shelf.forget(from)
-    shelf.remember(to)
-    if (wasOpen) workbench.openProject(to)
-    return shelf.summaryOf(to)
+    return shelf.withPlace(name, outside(from, where === undefined ? dirname(from) : places.pathOf(where)), async (to) => {
+      await workbench.whileClosed(from, async () => {
+        try {
+          await moveProject(from, to, staging)
+          shelf.forget(from)
+        } finally {
+          if (isProject(to)) shelf.remember(to) // also where the old one could not be deleted
+        }
+      }, to)
+      return shelf.summaryOf(to)
+    })
   },
   'project/delete': async (workbench, { project, name }) => {
     const folder = workbench.places.pathOf(project)
@@ -67,6 +77,7 @@ export const projectHandlers: HandlersOf<'project'> = {
   },
   'project/disk': (workbench, { project }) => {
     const folder = workbench.places.pathOf(project)
+    workbench.requireAtRest(folder)
     return workbench.current()?.folder === folder ? diskUse(workbench.project) : looking(folder, diskUse)
   },
   'project/free': (workbench) => {
@@ -77,13 +88,13 @@ export const projectHandlers: HandlersOf<'project'> = {
 }
 
 /** Whole in its place or not there: planned where nobody looks, its copied model moved in last. */
-async function makeProject({ shelf, staging, sandbox }: Workbench, folder: string, config: RunConfig): Promise<void> {
+async function makeProject({ staging, sandbox }: Workbench, folder: string, config: RunConfig): Promise<void> {
   const { model } = config
   const progress = { signal: new AbortController().signal, progress: () => {} }
   await staging.making(dirname(folder), async (draft) => {
     const base = staging.holds(model) ? join(draft, modelFolder, basename(model)) : model
     await withNewRun(draft, config, { signal: progress.signal, emit: () => {}, base }, async () => {})
-    shelf.placeFor(basename(folder), dirname(folder)) // nobody was faster
+    requireFree(folder) // no other process was faster
     if (base !== model) {
       await moveIn(sandbox, model, base, progress)
       await rmdir(dirname(model)) // it was made in a folder of its own
@@ -92,10 +103,30 @@ async function makeProject({ shelf, staging, sandbox }: Workbench, folder: strin
   })
 }
 
-/** Something of the open project is linked anew. */
-async function linking(workbench: Workbench, link: () => Promise<void>): Promise<OpenedProject> {
+/** @throws AppError 'busy' where something else began meanwhile, as the opening does: the project is made all the same */
+function openMade(workbench: Workbench, folder: string): OpenedProject {
+  workbench.shelf.remember(folder)
+  workbench.events.publish({ kind: 'projects-changed' })
+  try {
+    return workbench.openProject(folder)
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    throw new AppError(error.code, `The project "${basename(folder)}" is made and in the list, but was not opened. ${error.message}`, error)
+  }
+}
+
+/** A parent for what is made of a project. @throws AppError 'bad-arguments' */
+function outside(project: string, parent: string): string {
+  if (!`${parent}${sep}`.startsWith(`${project}${sep}`)) return parent
+  throw new AppError('bad-arguments', `${parent} is in the project itself; choose a folder outside of it.`)
+}
+
+/** Something of the open project is linked anew; while it lasts no job starts and the project stays open. */
+async function linking(workbench: Workbench, title: string, link: () => Promise<void>): Promise<OpenedProject> {
   workbench.requireIdleWriter()
-  await link()
+  const linked = link()
+  workbench.occupy(title, () => {}, linked.catch(() => {})) // the caller hears of it
+  await linked
   const project = workbench.current()!
   workbench.events.publish({ kind: 'project-opened', project })
   return project

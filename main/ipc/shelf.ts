@@ -16,6 +16,8 @@ export class Shelf {
   readonly folder: string
   readonly #file: string
   readonly #places: Places
+  /** Folders that something is being made for. */
+  readonly #taken = new Set<string>()
 
   constructor({ projectsFolder, stateFolder, places }: { projectsFolder: string; stateFolder: string; places: Places }) {
     this.folder = resolve(projectsFolder)
@@ -35,14 +37,20 @@ export class Shelf {
     return { handle: this.#places.give(folder), name: basename(folder), folder, openedAt, missing: !isProject(folder) }
   }
 
-  /** A folder of this name that is still free. @throws AppError 'bad-arguments' */
-  placeFor(name: string, parent = this.folder): string {
+  /** Has something made for a folder of this name that is free; until it is made, nobody else gets that. @throws AppError 'bad-arguments' */
+  async withPlace<T>(name: string, parent: string, make: (folder: string) => Promise<T>): Promise<T> {
     const fault = faultOf(name)
     if (fault) throw new AppError('bad-arguments', `"${name}" cannot be a folder's name on every system: ${fault}; choose another name.`)
     const folder = join(parent, name)
-    if (existsSync(folder)) throw new AppError('bad-arguments', `There is a "${name}" in ${parent} already; choose another name.`)
+    if (this.#taken.has(folder)) throw taken(folder)
+    requireFree(folder)
     mkdirSync(parent, { recursive: true })
-    return folder
+    this.#taken.add(folder)
+    try {
+      return await make(folder)
+    } finally {
+      this.#taken.delete(folder)
+    }
   }
 
   remember(folder: string): void {
@@ -77,6 +85,13 @@ export class Shelf {
 }
 
 export const isProject = (folder: string): boolean => existsSync(join(folder, databaseName))
+
+/** @throws AppError 'bad-arguments' */
+export function requireFree(folder: string): void {
+  if (existsSync(folder)) throw taken(folder)
+}
+
+const taken = (folder: string): AppError => new AppError('bad-arguments', `There is a "${basename(folder)}" in ${dirname(folder)} already; choose another name.`)
 
 /** What keeps a name from being a folder's on Windows, macOS or Linux, as a phrase. */
 function faultOf(name: string): string | null {

@@ -77,8 +77,8 @@ export class Staging {
   }
 
   #endEmpty(parent: string): void {
-    const session = this.#sessions.get(parent)!
-    if (readdirSync(join(session.folder, content)).length > 0) return
+    const session = this.#sessions.get(parent)
+    if (!session || readdirSync(join(session.folder, content)).length > 0) return // ended by another that was done at the same time
     this.#sessions.delete(parent)
     rmSync(session.folder, { recursive: true })
     removeEmpty(join(parent, hidden))

@@ -55,8 +55,8 @@ export class Workbench {
   readonly staging = new Staging()
   readonly #closing = new AbortController()
   #open: Open | null = null
-  /** A project that is being copied, moved or deleted, and its end. */
-  #closed: { readonly folder: string; readonly ended: Promise<unknown> } | null = null
+  /** A project that is being copied, moved or deleted, the end of that, and whether it is then opened again. */
+  #closed: { readonly folder: string; readonly ended: Promise<unknown>; opensAgain: boolean } | null = null
   #job: Job | null = null
   #lastEnd: JobEnd | null = null
   #aside: { readonly title: string; readonly stop: () => void; readonly ended: Promise<unknown> } | null = null
@@ -125,6 +125,11 @@ export class Workbench {
     if (this.#aside) throw new AppError('busy', `${basename(this.project.folder)} is at work (${this.#aside.title}); let it end, or stop it first.`)
   }
 
+  /** While a project is copied, moved or deleted, nothing else has it open. @throws AppError 'busy' */
+  requireAtRest(folder: string): void {
+    if (this.#closed?.folder === folder) throw beingMoved(folder)
+  }
+
   /** Work beside the job, such as an export: while it lasts no job starts and the project stays open. */
   occupy(title: string, stop: () => void, ended: Promise<unknown>): void {
     const work = { title, stop, ended }
@@ -147,12 +152,13 @@ export class Workbench {
   /** Opens a project's folder, read-only where another process has it; closes the one that was open. @throws AppError */
   openProject(folder: string): OpenedProject {
     if (this.#open?.project.folder === folder) return this.current()!
-    if (this.#open) this.requireIdle() // before the other one is locked: a refusal would leave it so
-    if (this.#closed?.folder === folder) throw beingMoved(folder)
+    this.requireAtRest(folder)
     if (!isProject(folder)) throw new AppError('bad-arguments', `${folder} holds no Creamery project; choose the folder of one.`)
+    this.#endWork() // before the other one is locked: a refusal would leave it so
     const next = openWhatIsFree(folder)
     this.closeProject()
     this.#open = next
+    if (this.#closed) this.#closed.opensAgain = false // a person is elsewhere by now
     this.#lastEnd = null
     this.shelf.remember(folder)
     const opened = this.current()!
@@ -164,28 +170,38 @@ export class Workbench {
   /** @throws AppError 'busy' */
   closeProject(): void {
     if (!this.#open) return
-    this.requireIdle()
-    releaseAside()
+    this.#endWork()
     this.#open.project.close()
     this.#open = null
     this.events.publish({ kind: 'project-closed' })
   }
 
-  /** Does something with a project's folder while nothing has it open, and opens it again if it was and still is there. @throws AppError 'busy' */
-  async whileClosed<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  /** Nothing is at work on the open project any more. @throws AppError 'busy' */
+  #endWork(): void {
+    if (!this.#open) return
+    this.requireIdle()
+    releaseAside(this.#open.project.folder)
+  }
+
+  /**
+   * Does something with a project's folder while nothing has it open. If it was open and nothing else was opened meanwhile, it is
+   * opened again where it is then: at `to`, or where it was. @throws AppError 'busy', and as the work and that opening do
+   */
+  async whileClosed<T>(folder: string, work: () => Promise<T>, to = folder): Promise<T> {
     if (this.#closed) throw beingMoved(this.#closed.folder)
     const wasOpen = this.#open?.project.folder === folder
     if (wasOpen) this.closeProject()
-    else releaseAside()
+    else releaseAside(folder)
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    this.#closed = { folder, ended }
+    const closed = (this.#closed = { folder, ended, opensAgain: wasOpen })
     try {
       return await work()
     } finally {
       this.#closed = null
       end()
-      if (wasOpen && isProject(folder)) this.openProject(folder)
       this.events.publish({ kind: 'projects-changed' })
+      const place = [to, folder].find(isProject)
+      if (closed.opensAgain && place !== undefined) this.openProject(place)
     }
   }
 

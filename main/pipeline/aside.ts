@@ -29,17 +29,19 @@ interface Asked {
 }
 let thread: { readonly worker: Worker; readonly asked: Map<number, Asked> } | null = null
 let lastId = 0
+/** Folders that it was asked about since it last let go. */
+const held = new Set<string>()
 
 /** @throws AppError as the question does */
 export function askAside<Name extends Question>({ folder, readOnly }: Place, question: Name, params: AsideParams<Name>): Promise<AsideResult<Name>> {
-  return send((id) => ({ kind: 'ask', id, place: { folder, readOnly }, question, params }))
+  return send({ folder, readOnly }, (id, place) => ({ kind: 'ask', id, place, question, params }))
 }
 
 let lastWrite: Promise<unknown> = Promise.resolve()
 
 /** Only for who holds the project for writing. @throws AppError as the write does: nothing of it is then kept */
 export function writeAside<Name extends Write>({ folder, readOnly }: Place, write: Name, params: WriteParams<Name>): Promise<WriteResult<Name>> {
-  const written = send<WriteResult<Name>>((id) => ({ kind: 'write', id, place: { folder, readOnly }, write, params }))
+  const written = send<WriteResult<Name>>({ folder, readOnly }, (id, place) => ({ kind: 'write', id, place, write, params }))
   lastWrite = written.catch(() => undefined) // whoever asked for it hears of it
   return written
 }
@@ -47,22 +49,24 @@ export function writeAside<Name extends Write>({ folder, readOnly }: Place, writ
 /** Fulfilled when nothing is being written aside: until then the database would make another writer wait, and its loop with it. */
 export const untilWritten = async (): Promise<void> => void (await lastWrite)
 
-function send<Result>(message: (id: number) => ToAside): Promise<Result> {
+function send<Result>(place: Place, message: (id: number, place: Place) => ToAside): Promise<Result> {
   const { worker, asked } = (thread ??= startThread())
+  held.add(place.folder)
   return new Promise((resolve, reject) => {
     const id = ++lastId
     asked.set(id, { resolve: resolve as (value: unknown) => void, reject })
     worker.ref()
-    worker.postMessage(message(id))
+    worker.postMessage(message(id, place))
   })
 }
 
-/** Before a project's folder is moved, copied or deleted: returns when the thread has closed what it had open (within seconds, after what it is at). */
-export function releaseAside(): void {
-  if (!thread) return
+/** Before a project's folder is moved, copied or deleted: returns when the thread has closed what it had open of it (within seconds, after what it is at). @throws AppError 'busy' */
+export function releaseAside(folder: string): void {
+  if (!thread || !held.has(folder)) return // what it does for another project keeps nobody waiting
   const done = new Int32Array(new SharedArrayBuffer(4))
   thread.worker.postMessage({ kind: 'release', done } satisfies ToAside)
   if (Atomics.wait(done, 0, 0, 5000) === 'timed-out') throw new AppError('busy', 'A figure of the project is still being worked out; try again in a few seconds.')
+  held.clear()
 }
 
 function startThread(): NonNullable<typeof thread> {
@@ -78,7 +82,10 @@ function startThread(): NonNullable<typeof thread> {
   worker.on('error', (error) => end(error))
   worker.on('exit', () => end(new Error('the thread that works out figures ended')))
   const end = (error: unknown): void => {
-    if (thread?.worker === worker) thread = null
+    if (thread?.worker === worker) {
+      thread = null
+      held.clear()
+    }
     for (const { reject } of asked.values()) reject(error instanceof Error ? error : new Error(String(error)))
     asked.clear()
   }

@@ -87,7 +87,7 @@ async function withProject<T>(folder: string, work: (project: Project) => Promis
     return await work(project)
   } finally {
     try {
-      releaseAside()
+      releaseAside(project.folder)
     } finally {
       project.close()
     }

@@ -12,5 +12,5 @@ await askAside(project, 'listSessions', { iterationId: ids.i1 }) // the thread i
 setInterval(() => { if (logged() > Number(bytes)) process.kill(process.pid, 'SIGKILL') }, 1).unref()
 await writeAside(project, 'goBack', { iterationId: ids.i1, stage: 'rank', change: {} })
 process.stdout.write(String(logged()))
-releaseAside()
+releaseAside(project.folder)
 project.close()
