@@ -29,6 +29,8 @@ export class Workbench {
   #notices = 0
   /** Questions for the run's status. */
   #asked = 0
+  /** The last change of a setting: what is asked next is sent behind it. */
+  #changed: Promise<unknown> = Promise.resolve()
   connection = $state.raw<Connection>('connecting')
   info = $state.raw<AppInfo | null>(null)
   /** Undefined until main has said which one is open. */
@@ -112,6 +114,7 @@ export class Workbench {
     const { route } = place
     const shown = route.page === 'round' ? this.iteration(route.iterationId) : undefined
     if (shown?.active === false && shown.stages.some(({ status }) => status !== 'done')) return void this.tell('problem', 'This branch is kept as it was left, so nothing of it runs. Make it active first (in the list of steps), then start again.')
+    await this.#changed
     return this.attempt(() => this.ask('run/start', { key: newKey(), ...(until && { until }) }))
   }
 
@@ -124,9 +127,11 @@ export class Workbench {
     return this.attempt(() => this.ask('run/stop', {}))
   }
 
-  /** A setting of what is still to come. @returns the settings, or undefined where main refuses */
+  /** A setting of what is still to come; sent once the change before it is answered. @returns the settings, or undefined where main refuses */
   changeSetting<Name extends keyof RunSettings>(name: Name, value: RunSettings[Name]): Promise<SettingsView | undefined> {
-    return this.attempt(() => this.ask('run/change', { settings: { [name]: value } }))
+    const change = this.#changed.then(() => this.attempt(() => this.ask('run/change', { settings: { [name]: value } })))
+    this.#changed = change.catch(() => undefined) // a fault is heard of by who asked
+    return change
   }
 
   /** Plans a round from the model that an iteration made, and goes there; how its responses are drawn can still be changed. */
@@ -138,7 +143,8 @@ export class Workbench {
     place.go({ page: 'round', step: 'sample', iterationId: planned.iterationId })
   }
 
-  resume(): Promise<Job | undefined> {
+  async resume(): Promise<Job | undefined> {
+    await this.#changed
     return this.attempt(() => this.ask('run/resume', { key: newKey() }))
   }
 
@@ -225,7 +231,7 @@ const endings: Readonly<Record<JobEnd['how'], string>> = {
   failed: 'Stopped by a problem.',
 }
 
-const changesStatus: ReadonlySet<WorkbenchEvent['kind']> = new Set(['project-opened', 'job-changed', 'job-ended', 'stage-started', 'stage-done', 'settings-changed', 'audit-changed', 'gate-decided'])
+const changesStatus: ReadonlySet<WorkbenchEvent['kind']> = new Set(['project-opened', 'job-changed', 'job-ended', 'stage-started', 'stage-done', 'settings-changed', 'run-estimated', 'audit-changed', 'gate-decided'])
 
 const workbenchKey = Symbol('workbench')
 export const provideWorkbench = (workbench: Workbench): Workbench => setContext(workbenchKey, workbench)
