@@ -16,19 +16,22 @@ const under = new WeakMap<Workbench, AbortController>()
 export const estimateHandlers: HandlersOf<'estimate'> = {
   'estimate/run': async (workbench, { of, probe, where }) => {
     stop(workbench)
+    const project = of.kind === 'project' ? workbench.project : null
     const controller = new AbortController()
     under.set(workbench, controller)
     const { shelf, places, sandbox, options: { stateFolder } } = workbench
-    const isOpen = of.kind === 'project'
     const unmeasured = !probe ? 'Nothing was measured: only memory and disk are known.' : workbench.job ? 'Nothing was measured while a job is at work; times are known when it has ended.' : null
     try {
       const estimate = await estimateRun({
-        config: isOpen ? RunConfig.parse({ ...workbench.run.config, model: workbench.run.basePath }) : configOf(workbench, of),
-        newest: isOpen ? newestOf(workbench) : null,
-        folder: isOpen ? workbench.project.folder : existing(where === undefined ? shelf.folder : places.pathOf(where)),
+        config: of.kind === 'project' ? RunConfig.parse({ ...workbench.run.config, model: workbench.run.basePath }) : configOf(workbench, of),
+        newest: project ? newestOf(workbench) : null,
+        folder: project ? project.folder : existing(where === undefined ? shelf.folder : places.pathOf(where)),
         probes: join(stateFolder, 'probes.json'), unmeasured, sandbox, signal: controller.signal,
       })
-      if (isOpen) rememberPrices(workbench.project.db, estimate)
+      if (project?.db.open) { // it may have been closed meanwhile
+        rememberPrices(project.db, estimate)
+        workbench.events.publish({ kind: 'run-estimated' })
+      }
       return estimate
     } finally {
       if (under.get(workbench) === controller) under.delete(workbench)

@@ -18,6 +18,8 @@ export const WorkbenchEvent = z.discriminatedUnion('kind', [
   /** Another list: a project was made, moved, deleted or forgotten. */
   z.strictObject({ kind: z.literal('projects-changed') }),
   z.strictObject({ kind: z.literal('settings-changed') }),
+  /** The open project's stages have prices: those of the estimate that was just made. */
+  z.strictObject({ kind: z.literal('run-estimated') }),
   /** The job's own state: started, running, pausing. */
   z.strictObject({ kind: z.literal('job-changed'), job: Job }),
   z.strictObject({ kind: z.literal('job-ended'), end: JobEnd }),

@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { handlers } from '../../main/ipc/handlers.ts'
+import { estimatedPrice } from '../../main/pipeline/estimate/prices.ts'
 import type { RunEstimate } from '../../preload/contract/requests/estimate.ts'
 import { Page, type TestHost, openTestHost } from './client.ts'
 
@@ -84,10 +86,22 @@ describe('a run', () => {
     await page.ask('project/create', { name: 'Estimated', from: { kind: 'settings', settings, sources } })
   }, 120_000)
 
+  it('is estimated to its end where its project is closed meanwhile, and prices nothing then', async () => {
+    const { project: { db }, events: { cursor } } = test.workbench
+    const answer = handlers['estimate/run'](test.workbench, { of: { kind: 'project' }, probe: true })
+    test.workbench.closeProject()
+    expect(await answer).toMatchObject({ probe: { how: 'remembered' } })
+    expect(estimatedPrice(db, 0, 'tune')).toBeNull()
+    await page.ask('project/open', { project: (await page.ask('project/list', {}))[0]!.handle })
+    await events.until('project-opened', ({ sequence }) => sequence > cursor.sequence)
+    expect(events.events.filter(({ event }) => event.kind === 'run-estimated')).toEqual([])
+  }, 60_000)
+
   it('is not measured twice, and prices the rail before its first round', async () => {
     const before = (await page.ask('run/status', {})).iterations[0]!.stages.map(({ price }) => price)
     expect(before).toEqual([null, null])
     const again = await page.ask('estimate/run', { of: { kind: 'project' } })
+    await events.until('run-estimated') // so that every page's rail asks for the prices
     expect(again.probe).toMatchObject({ how: 'remembered' })
     expect(again.memory.stages.map(({ stage }) => stage)).toEqual(estimate.memory.stages.map(({ stage }) => stage))
     const { iterations: [first] } = await page.ask('run/status', {})
