@@ -11,6 +11,10 @@ export interface Picked {
 export interface Draft {
   readonly name: string
   readonly model: Picked | null
+  /** A PEFT folder on top of the model; it is part of it only when both are merged. */
+  readonly adapter: Picked | null
+  /** Main makes a copy of both, which takes the model's place. */
+  readonly isTaking: boolean
   readonly sft: Picked | null
   readonly prompts: Picked | null
   readonly promptsLimit: number | null
@@ -22,7 +26,7 @@ export interface Draft {
   readonly settings: RunSettings | null
 }
 
-const empty: Draft = { name: '', model: null, sft: null, prompts: null, promptsLimit: null, tasks: null, rewards: null, preset: 'desktop', settings: null }
+const empty: Draft = { name: '', model: null, adapter: null, isTaking: false, sft: null, prompts: null, promptsLimit: null, tasks: null, rewards: null, preset: 'desktop', settings: null }
 const KEY = 'creamery-draft'
 
 function kept(): Draft {

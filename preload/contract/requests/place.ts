@@ -162,11 +162,11 @@ export const placeRequests = {
   /**
    * Copies a model for a project to be made, checked and whole or not at all; with an adapter their merged weights, as F32.
    * `project/create` moves the copy into the project; until Creamery ends it waits for that. Answers at its end; one at a
-   * time. The same again after a stop goes on where it was.
+   * time. The same again meanwhile waits for the same copy; after a stop it goes on where it was.
    */
   'model/import': { params: z.strictObject({ folder: Handle, adapter: Handle.optional() }), result: z.strictObject({ folder: Handle, name: z.string(), bytes: count, sha256: z.string() }) },
-  /** How far that is, in bytes; null while none is under way. */
-  'model/importing': { params: nothing, result: z.strictObject({ done: count, total: count }).nullable() },
+  /** What is being copied, whoever asked for it, and how far that is, in bytes; null while nothing is. */
+  'model/importing': { params: nothing, result: z.strictObject({ title: z.string(), done: count, total: count }).nullable() },
   'model/stopImport': { params: nothing, result: nothing },
   /**
    * How far the file is that `data/preview` or `data/import` reads at this moment; null while neither does. `rows` counts those
