@@ -1,5 +1,6 @@
 /** Projects are made, copied, moved, deleted and switched while something else is asked for: nobody is taken out of what they opened, and nothing is made only to be refused. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { WorkbenchEvent } from '../../preload/contract/events.ts'
@@ -148,6 +149,21 @@ describe('the open project, moved', () => {
     expect(await moved).toMatchObject({ folder: join(elsewhere, 'Moved'), missing: false })
     expect(opened()).toBe('B')
     expect(await listed()).toEqual(['B', 'Moved'])
+    await end()
+  })
+
+  const memory = '/dev/shm'
+  it.skipIf(!existsSync(memory) || statSync(memory).dev === statSync(tmpdir()).dev)('to another disk: copied and deleted, and still nobody is taken out of what was opened meanwhile', async () => {
+    const there = mkdtempSync(join(memory, 'creamery-projects-'))
+    onTestFinished(() => rmSync(there, { recursive: true, force: true }))
+    const moved = ask('project/move', { project: a, name: 'Moved', where: workbench.places.give(there) })
+    await ask('project/open', { project: b })
+    const end = work()
+    expect(await moved).toMatchObject({ folder: join(there, 'Moved'), missing: false })
+    expect(opened()).toBe('B')
+    expect(await listed()).toEqual(['B', 'Moved'])
+    expect(existsSync(workbench.places.pathOf(a))).toBe(false)
+    expect(readdirSync(there)).toEqual(['Moved'])
     await end()
   })
 
