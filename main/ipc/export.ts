@@ -14,7 +14,8 @@ interface Running {
 }
 interface Exports {
   running: Running | null
-  last: ExportEnd | null
+  /** Of the project in this folder. */
+  last: { readonly folder: string; readonly end: ExportEnd } | null
 }
 
 const exportsOf = new WeakMap<Workbench, Exports>()
@@ -31,8 +32,9 @@ export const exportHandlers: HandlersOf<'export'> = {
   },
   'export/list': (workbench) => {
     const { running, last } = stateOf(workbench)
-    const home = join(workbench.project.folder, 'exports')
-    return { running: running?.job ?? null, last, made: exportsMade(workbench.project, workbench.run), home: { handle: workbench.places.give(home), path: home } }
+    const { folder } = workbench.project
+    const home = join(folder, 'exports')
+    return { running: running?.job ?? null, last: last?.folder === folder ? last.end : null, made: exportsMade(workbench.project, workbench.run), home: { handle: workbench.places.give(home), path: home } }
   },
   'export/proof': ({ project: { db }, run }, { id }) => proofOfExport(db, run, id),
 }
@@ -70,7 +72,7 @@ function start(workbench: Workbench, key: string, { model, choice, into, name }:
   workbench.occupy(`exporting ${model}`, () => running.stop.abort(), ended)
   void ended.then((end) => {
     state.running = null
-    state.last = end
+    state.last = { folder: project.folder, end }
     events.publish({ kind: 'export-ended', end })
   })
   return job
