@@ -13,9 +13,9 @@ import { waitsForPerson } from './runner.ts'
 import { changedSettings, runIn, settingsOf } from './settings.ts'
 import { type Named, producedName, titleOf } from './titles.ts'
 
-export type Rail = Pick<RunStatus, 'runId' | 'rounds' | 'iterations' | 'others' | 'next'>
+export type Rail = Pick<RunStatus, 'runId' | 'rounds' | 'iterations' | 'toCome' | 'others' | 'next'>
 
-/** Reads only: a round that is not planned yet shows in `next` alone. */
+/** Reads only: a round that is not planned yet shows in `next` and `toCome` alone. */
 export function railOf(db: Database, { id }: Pick<Run, 'id'>): Rail {
   const run = runOf(db, id)!
   const path = pathTo(db, activeIteration(db, run).id)
@@ -23,8 +23,10 @@ export function railOf(db: Database, { id }: Pick<Run, 'id'>): Rail {
   const view = (iteration: Iteration): IterationView => iterationView(db, iteration, active.has(iteration.id))
   const iterations = path.map(view)
   const others = iterationsOf(db, id).filter((iteration) => !active.has(iteration.id)).map(view)
-  const rounds = Math.max(run.config.iterations, path.at(-1)!.t)
-  return { runId: id, rounds, iterations, others, next: nextOf(db, path, iterations, rounds) }
+  const planned = path.at(-1)!.t
+  const rounds = Math.max(run.config.iterations, planned)
+  const toCome = Array.from({ length: rounds - planned }, (_, i) => planned + 1 + i).flatMap((t) => roundStages.map((stage) => ({ t, stage, price: estimatedPrice(db, t, stage) })))
+  return { runId: id, rounds, iterations, toCome, others, next: nextOf(db, path, iterations, rounds) }
 }
 
 function nextOf(db: Database, path: readonly Iteration[], views: readonly IterationView[], rounds: number): RunStatus['next'] {

@@ -137,20 +137,19 @@ export interface Remaining {
 
 /** Stages of a round that the machine works at; how long a person takes at the spot-check is theirs. */
 const isWork = (stage: Stage): boolean => stage !== 'audit'
-const workOfRound = roundSteps.flatMap((step) => stagesOfStep[step]).filter(isWork)
 
-/** What is left of the run; rounds that are not planned yet cost what the last planned one does. Null when nothing is. */
-export function remainingOf({ iterations, rounds, next }: RunStatus, job: Job | null): Remaining | null {
+/** What is left of the run; rounds that are not planned yet cost what the last planned one does, else what was estimated. Null when nothing is. */
+export function remainingOf({ iterations, toCome, next }: RunStatus, job: Job | null): Remaining | null {
   if (next === null) return null
   const now = job?.progress?.secondsLeft ?? null
   const left = iterations.flatMap(({ t, stages }) => stages.filter(({ stage, status }) => isWork(stage) && status !== 'done').map(({ stage, price }) =>
     now !== null && job?.stage === stage && job.iteration === t ? now : (price?.seconds ?? null)))
   const tip = iterations.findLast(({ t }) => t > 0)
-  const aRound = workOfRound.map((stage) => {
+  const later = toCome.filter(({ stage }) => isWork(stage)).map(({ stage, price }) => {
     const found = tip?.stages.find((one) => one.stage === stage)
-    return found?.seconds ?? found?.price?.seconds ?? null
+    return found?.seconds ?? found?.price?.seconds ?? price?.seconds ?? null
   })
-  const costs = [...left, ...Array.from({ length: Math.max(0, rounds - (tip?.t ?? 0)) }, () => aRound).flat()]
+  const costs = [...left, ...later]
   return { seconds: sum(costs) ?? 0, unknown: costs.filter((one) => one === null).length }
 }
 

@@ -104,7 +104,8 @@ describe('a run', () => {
     await events.until('run-estimated') // so that every page's rail asks for the prices
     expect(again.probe).toMatchObject({ how: 'remembered' })
     expect(again.memory.stages.map(({ stage }) => stage)).toEqual(estimate.memory.stages.map(({ stage }) => stage))
-    const { iterations: [first] } = await page.ask('run/status', {})
+    const { iterations: [first], toCome } = await page.ask('run/status', {})
+    expect(toCome.map(({ t, stage, price }) => `${t} ${stage} ${price?.seconds ?? null}`)).toEqual(again.time.stages.slice(2).map(({ t, stage, seconds }) => `${t} ${stage} ${seconds}`))
     expect(first!.stages.map(({ price }) => price)).toEqual(again.time.stages.slice(0, 2).map(({ seconds }) => ({ seconds, basis: 'as a probe of this machine tells' })))
   }, 60_000)
 

@@ -14,7 +14,8 @@ function round(iterationId: string, t: number, changes: Partial<Record<Stage, Pa
   return { iterationId, t, parentId: null, origin: null, active: true, policy: `M${t}`, previous: null, produced: null, makes: `M${t + 1}`, changed: [], stages: stages.map((name) => stage(iterationId, name, changes[name])), ...more }
 }
 const tuned = round('run1.i0', 0, { tune: done(20), evaluate: done(10) })
-const status = (iterations: IterationView[], next: RunStatus['next'], rounds = 2, others: IterationView[] = []): RunStatus => ({ runId: 'run1', rounds, iterations, others, next, job: null, lastEnd: null, command: '' })
+const status = (iterations: IterationView[], next: RunStatus['next'], rounds = 2, others: IterationView[] = []): RunStatus => ({ runId: 'run1', rounds, iterations, toCome: toCome(iterations.at(-1)?.t ?? 0, rounds), others, next, job: null, lastEnd: null, command: '' })
+const toCome = (planned: number, rounds: number, seconds?: number): RunStatus['toCome'] => Array.from({ length: rounds - planned }, (_, i) => rest.map((name) => ({ t: planned + 1 + i, stage: name, price: seconds === undefined ? null : { seconds, basis: 'as a probe of this machine tells' } }))).flat()
 const next = (iterationId: string | null, t: number, name: Stage): RunStatus['next'] => ({ iterationId, t, stage: name, title: `the ${name}`, waits: false })
 
 describe('an item of the rail', () => {
@@ -60,6 +61,11 @@ describe('what is left', () => {
     const left = remainingOf(status([tuned, first], next('run1.i1', 1, 'train'), 3), null)
     expect(left).toEqual({ seconds: 45 + 2 * (30 + 6 + 1 + 1 + 40 + 5), unknown: 0 })
     expect(remainingSentence(left)).toBe('About 4 min of work left.')
+  })
+  it('takes rounds to come for as dear as was estimated, as long as there is no round', () => {
+    expect(remainingOf({ ...status([tuned], next(null, 1, 'sample')), toCome: toCome(0, 2, 7) }, null)).toEqual({ seconds: 2 * 6 * 7, unknown: 0 })
+    const first = round('run1.i1', 1, { sample: priced(30) })
+    expect(remainingOf({ ...status([tuned, first], next('run1.i1', 1, 'sample')), toCome: toCome(1, 2, 7) }, null)).toEqual({ seconds: 30 + 30 + 5 * 7, unknown: 5 })
   })
   it('counts what nobody has measured, and takes the running stage at its word', () => {
     expect(remainingOf(status([round('run1.i0', 0)], next('run1.i0', 0, 'tune'), 2), null)).toEqual({ seconds: 0, unknown: 2 + 2 * 6 })

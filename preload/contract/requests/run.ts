@@ -90,6 +90,8 @@ export const RunStatus = z.strictObject({
   rounds: count,
   /** The active path, parents before children; a round that is not planned yet is not among them. */
   iterations: z.array(IterationView),
+  /** The stages of the rounds that are not planned yet, in order, at the last estimate's prices. */
+  toCome: z.array(z.strictObject({ t: count, stage: Stage, price: Price.nullable() })),
   /** Every other branch, parents before children: kept as it was left, to look at and to make active again. */
   others: z.array(IterationView),
   /** What `run/start` would do first; `iterationId` is null where its iteration is not planned yet. Null when all is done. */
