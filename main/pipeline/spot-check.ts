@@ -111,10 +111,17 @@ export function previewSession(db: Database, run: Run, ranked: RankedIteration, 
   return { mode, ...figures, strata: [...strata], rate }
 }
 
-/** Draws what is judged and fixes its order and sides. The same key again gives the session it started. */
+/** Two at a time would ask a person everything twice, and the newest to close would count alone. @throws AppError 'bad-arguments' */
+function requireNoneOpen(db: Database, ranked: RankedIteration, mode: AuditMode, but?: string): void {
+  const open = sessionsOf(db, ranked).find((audit) => audit.mode === mode && audit.closedAt === null && audit.id !== but)
+  if (open) throw new AppError('bad-arguments', `A spot-check of this iteration is open already, begun by ${open.annotator}; go on with it, or close it first.`)
+}
+
+/** Draws what is judged and fixes its order and sides. The same key again gives the session it started. @throws AppError 'bad-arguments' while one of its mode is open */
 export function startAudit(db: Database, run: Run, ranked: RankedIteration, { key, mode, pairs: size, annotator, criterion, line }: NewSession): Audit {
   const before = auditByKey(db, key)
   if (before) return asAudit(before)
+  requireNoneOpen(db, ranked, mode)
   const setId = ranked.set.id
   const id = nextId(db, setId)
   const random = randomOf(run, id)
@@ -123,12 +130,13 @@ export function startAudit(db: Database, run: Run, ranked: RankedIteration, { ke
   return asAudit(auditByKey(db, key)!)
 }
 
-/** A session that goes on with another one's showings and verdicts and `pairs` more, inclusion probabilities those of the whole; closes the other. */
+/** A session that goes on with another one's showings and verdicts and `pairs` more, inclusion probabilities those of the whole; closes the other. @throws AppError 'bad-arguments' while a third one is open */
 export function extendSession(db: Database, run: Run, ranked: RankedIteration, audit: Audit, { key, pairs: size, annotator = audit.annotator, criterion = audit.criterion }: SessionExtension): Audit {
   const before = auditByKey(db, key)
   if (before) return asAudit(before)
   const { id: continuesId, setId, mode, line } = audit
   if (auditsOf(db, setId).some((other) => other.continuesId === continuesId)) throw new AppError('bad-arguments', 'Another session goes on with this one already; go on with that.')
+  requireNoneOpen(db, ranked, mode, continuesId)
   const id = nextId(db, setId)
   const plan = extendedPlan(audit, ranked, size, randomOf(run, id))
   return inTransaction(db, () => {

@@ -16,6 +16,8 @@ export class Sitting {
   readonly #workbench: Workbench
   readonly #session: string
   readonly #drafts: DraftBook
+  /** Main may hold a note on the item, so an answer says what has become of it. */
+  #isNoted = false
   #watch = new Stopwatch()
   #isOver = false
   /** As it was confirmed last: an undo brings it back. */
@@ -26,6 +28,8 @@ export class Sitting {
   phase = $state.raw<'waiting' | 'painting' | 'open' | 'answered'>('waiting')
   /** What was answered last, while that is confirmed. */
   answer = $state.raw<Verdict | 'order' | 'undo' | null>(null)
+  /** An answer, an undo or the close is on its way to main: nothing may overtake it. */
+  isSending = $state.raw(false)
   note = $state.raw('')
   isNoting = $state.raw(false)
   order = $state.raw<Order>([])
@@ -62,12 +66,12 @@ export class Sitting {
   }
 
   judge(verdict: Verdict): void {
-    if (this.phase === 'open' && this.item?.kind === 'pair') void this.#answer(verdict, { pair: this.item.pair.pair, verdict })
+    if (this.#isHeard && this.item?.kind === 'pair') void this.#answer(verdict, { pair: this.item.pair.pair, verdict })
   }
 
   /** @param isSkip leaves the responses without an order */
   rank(isSkip: boolean): void {
-    if (this.phase !== 'open' || this.item?.kind !== 'ranking') return
+    if (!this.#isHeard || this.item?.kind !== 'ranking') return
     void this.#answer(isSkip ? 'skip' : 'order', { ranking: this.item.ranking.ranking, order: isSkip ? null : this.order.map((group) => [...group]) })
   }
 
@@ -78,10 +82,10 @@ export class Sitting {
   }
 
   async undo(): Promise<void> {
-    if (this.phase !== 'open' || !this.progress.canUndo) return
+    if (!this.#isHeard || !this.progress.canUndo) return
     this.phase = 'answered'
     this.answer = 'undo'
-    const progress = await this.#insist('audit/undo', { key: newKey(), session: this.#session })
+    const progress = await this.#send('audit/undo', { key: newKey(), session: this.#session })
     if (progress) {
       this.#drafts.clear()
       if (this.#confirmed?.at === progress.judged) this.#drafts.write(progress.judged, { order: this.#confirmed.order })
@@ -94,11 +98,20 @@ export class Sitting {
     this.#drafts.write(this.progress.judged, { note })
   }
 
+  /** Shows what was found: main tells of it, and another page takes this one's place. Where main refuses, the sitting goes on. */
+  async close(): Promise<void> {
+    if (this.isSending) return
+    this.isSending = true
+    const closed = await this.#workbench.attempt(() => this.#workbench.ask('audit/close', { session: this.#session }))
+    this.isSending = closed !== undefined
+  }
+
   /** Main keeps the note from here on; if it cannot be reached, the draft stays and goes with the answer. */
   keepNote(): void {
     const item = this.item?.kind === 'pair' ? this.item.pair.pair : this.item?.kind === 'ranking' ? this.item.ranking.ranking : null
-    if (item === null || this.phase !== 'open') return
-    this.#workbench.ask('audit/note', { key: newKey(), session: this.#session, item, note: this.note }).catch((error: unknown) => this.#complain(error))
+    if (item === null || !this.#isHeard) return
+    this.#isNoted = true
+    this.#workbench.ask('audit/note', { key: newKey(), session: this.#session, item, note: this.#written }).catch((error: unknown) => this.#complain(error))
   }
 
   /** Nothing is sent again after this; what is unsent stays for the next visit. */
@@ -107,10 +120,19 @@ export class Sitting {
     this.#isOver = true
   }
 
+  get #isHeard(): boolean {
+    return this.phase === 'open' && !this.isSending
+  }
+
+  /** The note as it is kept: one of blanks is none. */
+  get #written(): string {
+    return this.note.trim() === '' ? '' : this.note
+  }
+
   async #answer(answer: Verdict | 'order', what: { pair: string; verdict: Verdict } | { ranking: string; order: number[][] | null }): Promise<void> {
     this.#confirmed = { at: this.progress.judged, order: this.order }
     const milliseconds = Math.round(this.#watch.read(performance.now()))
-    const params = { key: newKey(), session: this.#session, milliseconds, ...(this.note.trim() && { note: this.note }), ...what }
+    const params = { key: newKey(), session: this.#session, milliseconds, ...((this.#isNoted || this.#written !== '') && { note: this.#written }), ...what }
     this.phase = 'answered'
     this.answer = answer
     this.#drafts.write(this.progress.judged, { unsent: params })
@@ -120,7 +142,7 @@ export class Sitting {
   }
 
   async #deliver(params: Params<'audit/judge'>): Promise<void> {
-    const progress = await this.#insist('audit/judge', params)
+    const progress = await this.#send('audit/judge', params)
     if (this.#isOver) return
     if (!progress) return this.#drafts.drop('unsent')
     this.#drafts.clear()
@@ -134,6 +156,7 @@ export class Sitting {
     const draft = this.#drafts.read(next.progress.judged)
     this.progress = next.progress
     this.item = next.pair ? { kind: 'pair', pair: next.pair } : next.ranking ? { kind: 'ranking', ranking: next.ranking } : { kind: 'end' }
+    this.#isNoted = next.note !== null
     this.note = draft.note ?? next.note ?? ''
     this.isNoting = draft.note !== undefined && draft.note !== (next.note ?? '') // it was being typed
     const responses = next.ranking?.responses.length ?? 0
@@ -141,6 +164,14 @@ export class Sitting {
     this.#watch = new Stopwatch(draft.looked)
     this.answer = null
     this.phase = 'painting'
+  }
+
+  /** As #insist, for what nothing may overtake. */
+  async #send<Name extends RequestName>(name: Name, params: Params<Name>): Promise<Result<Name> | undefined> {
+    this.isSending = true
+    const result = await this.#insist(name, params)
+    this.isSending = false
+    return result
   }
 
   /** Asks until main answers. @returns undefined when main refuses, which the person is told, or when the sitting is over */

@@ -116,7 +116,10 @@ export async function measureProject(folder: string, { training = false, repeats
 /** What a person does at the gate, and what then covers every pair: a decision, another ranking, ways back. */
 async function measureJudging(ask: Ask, measure: Measure, iterationId: string): Promise<void> {
   let session = ''
-  const start = async (i: number): Promise<void> => void ({ session } = await ask('audit/start', { key: `scale-start-${i}`, iterationId, pairs: 20, annotator: 'ana', criterion: 'right', line: 0.6 }))
+  const start = async (i: number): Promise<void> => {
+    if (session !== '') await ask('audit/close', { session }) // one at a time
+    ;({ session } = await ask('audit/start', { key: `scale-start-${i}`, iterationId, pairs: 20, annotator: 'ana', criterion: 'right', line: 0.6 }))
+  }
   await measure('audit/start', start, 5)
   await measure('audit/next and audit/judge', async (i) => {
     const { pair } = await ask('audit/next', { session })

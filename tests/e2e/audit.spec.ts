@@ -1,3 +1,4 @@
+import { hold } from './hold.ts'
 import { expect, test } from './workbench.ts'
 
 test.use({ scene: 'gate' })
@@ -146,6 +147,63 @@ test('while it is open, pages that show what the judge says warn of it and lead 
     await page.getByRole('link', { name: 'Go on with the spot-check' }).click()
     await expect(person.item).toBeVisible()
   }
+})
+
+test('a note that is erased before the answer is gone, though it was kept before', async ({ page, person }) => {
+  await person.goesTo('Spot-check')
+  await person.startsSpotCheck({ pairs: 5 })
+  await person.isHeard()
+  await page.keyboard.press('n')
+  await page.keyboard.type('B is rude')
+  await page.keyboard.press('Escape')
+  await expect(page.getByText('Note: B is rude')).toBeVisible()
+  await person.settles() // main holds it
+  await page.keyboard.press('n')
+  await page.getByRole('textbox', { name: 'Note' }).fill(' ')
+  await page.getByRole('button', { name: /^A is better/ }).click() // the note is still open
+  await expect(person.item).toHaveAttribute('aria-label', 'Pair 2 of 5')
+  await person.isHeard()
+  await page.keyboard.press('u')
+  await expect(person.item).toHaveAttribute('aria-label', 'Pair 1 of 5')
+  await expect(page.getByText('B is rude')).toHaveCount(0)
+})
+
+test.describe('with a slow main', () => {
+  test.skip(({ host }) => host !== 'browser', 'no request to hold back')
+
+  test('a spot-check is started once: the button rests until the first pair is shown', async ({ page, person }) => {
+    await person.goesTo('Spot-check')
+    await page.getByLabel('Annotator').fill('Ana')
+    await page.getByRole('spinbutton', { name: 'Pairs' }).fill('5')
+    await expect(page).toHaveURL(/pairs=5/)
+    const letGo = await hold(page, 'audit/sessions')
+    await person.presses(/^Start: /)
+    await expect(page).not.toHaveURL(/pairs=5/) // it is started
+    await expect(person.button(/^Start: /)).toBeDisabled()
+    await expect(person.button('Skip the spot-check')).toBeDisabled()
+    letGo()
+    await expect(person.item).toBeVisible()
+  })
+
+  test('the close waits for the answer before it, and nothing is offered until what it found is known', async ({ page, person, workbench }) => {
+    await person.goesTo('Spot-check')
+    await person.startsSpotCheck({ pairs: 5 })
+    await person.presses('Stop here …')
+    const letAnswerGo = await hold(page, 'audit/judge')
+    await person.isHeard()
+    await page.keyboard.press('1')
+    await expect(person.button('Close now')).toBeDisabled()
+    letAnswerGo()
+    await expect(person.item).toHaveAttribute('aria-label', 'Pair 2 of 5')
+    const letGateGo = await hold(page, 'audit/gate')
+    await person.presses('Close now')
+    await expect(page.getByText('Loading …')).toBeVisible()
+    await expect(person.button(/Continue to Train|^Train/)).toHaveCount(0)
+    letGateGo()
+    await expect(page.getByRole('heading', { level: 2, name: /^Gate: / })).toBeVisible()
+    const [session] = await workbench.ask('audit/sessions', { iterationId: (await person.iteration(1)).iterationId })
+    expect(session).toMatchObject({ open: false, progress: { judged: 1, total: 5 } })
+  })
 })
 
 test.describe('the gate', () => {

@@ -49,6 +49,11 @@ describe('a spot-check', () => {
     session = started.session
   })
 
+  it('is the only one of its mode while it is open', async () => {
+    expect(await page.request('audit/start', { key: 'start-second', ...asked, pairs: 5 })).toMatchObject({ ok: false, error: { code: 'bad-arguments', sentence: expect.stringContaining('open already, begun by Ana') as string } })
+    expect(await page.ask('audit/sessions', { iterationId: ids.i1 })).toMatchObject([{ session }])
+  })
+
   it('sends of an unjudged pair its prompt, left and right, and nothing more', async () => {
     const raw = await rawNext(session)
     const { value } = JSON.parse(raw) as { value: { pair: BlindPair; progress: object } }

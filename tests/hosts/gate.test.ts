@@ -214,4 +214,9 @@ describe('ranking mode', () => {
     expect(await refusal('audit/report', { session })).toMatch(/judges no pairs/)
     expect(await page.ask('audit/sessions', { iterationId })).toMatchObject([{ session, mode: 'rankings', open: false }, {}, {}, {}])
   })
+
+  it('goes on with none while another of its mode is open', async () => {
+    await page.ask('audit/start', { key: key(), iterationId, mode: 'rankings', pairs: 3, ...signed })
+    expect(await refusal('audit/extend', { key: key(), session, pairs: 2 })).toMatch(/open already/)
+  })
 })

@@ -103,7 +103,7 @@ const answer = { key: IdempotencyKey, session: Id, milliseconds: count, note: no
 
 export const auditRequests = {
   'audit/plan': { params: z.strictObject({ iterationId: Id, mode: AuditMode.default('pairs'), pairs: z.int().min(1).max(1000), line }), result: AuditPreview },
-  /** `pairs` counts prompts in mode 'rankings'. */
+  /** `pairs` counts prompts in mode 'rankings'. Refused while a session of its mode is open. */
   'audit/start': {
     params: z.strictObject({ key: IdempotencyKey, iterationId: Id, mode: AuditMode.default('pairs'), pairs: z.int().min(1).max(1000), annotator, criterion, line }),
     result: AuditSession,
