@@ -1,3 +1,4 @@
+import { AppError } from '../../preload/contract/errors.ts'
 import type { AuditProgress, AuditSession } from '../../preload/contract/requests/audit.ts'
 import { askAside, untilWritten, writeAside } from '../pipeline/aside.ts'
 import { judgePair, judgeRanking, nextShown, noteShown, undoVerdict } from '../pipeline/judging.ts'
@@ -30,9 +31,7 @@ export const auditHandlers: HandlersOf<'audit'> = {
     else judgePair(db, ofPairs(audit), judgement)
   }),
   'audit/note': async (workbench, { session, ...noted }) => {
-    await untilWritten()
-    workbench.requireWriter()
-    noteShown(workbench.project.db, auditIn(workbench, session), noted)
+    noteShown(await databaseAtRest(workbench), auditIn(workbench, session), noted)
     return {}
   },
   'audit/undo': (workbench, { session, key }) => judging(workbench, session, (db, audit) => undoVerdict(db, audit, key)),
@@ -66,11 +65,18 @@ async function telling(workbench: Workbench, started: Promise<AuditSession>): Pr
   return view
 }
 
-/** Writes a row or two once nothing is being written aside. @returns how far the session is then */
-async function judging(workbench: Workbench, session: string, judge: (db: Database, audit: Audit) => void): Promise<AuditProgress> {
+/** The open project's, once nothing is being written aside. @throws AppError 'no-project' (also where another was opened meanwhile), 'project-locked' */
+async function databaseAtRest(workbench: Workbench): Promise<Database> {
+  const { project } = workbench
   await untilWritten()
   workbench.requireWriter()
-  const { db } = workbench.project
+  if (workbench.project !== project) throw new AppError('no-project', 'Another project was opened meanwhile; open this one again, and go on where you were.')
+  return project.db
+}
+
+/** Writes a row or two once nothing is being written aside. @returns how far the session is then */
+async function judging(workbench: Workbench, session: string, judge: (db: Database, audit: Audit) => void): Promise<AuditProgress> {
+  const db = await databaseAtRest(workbench)
   judge(db, auditIn(workbench, session))
   workbench.events.publish({ kind: 'audit-changed', session })
   return progressOf(db, auditIn(workbench, session))
