@@ -88,6 +88,28 @@ test('a model that was chosen while another was copied stays the chosen one', as
   await person.sees('other can be aligned here')
 })
 
+test('an adapter that is not merged yet is kept over a reload, and no project is made past it', async ({ page, person, workbench }) => {
+  layModel(workbench, 'mine')
+  cpSync(join(root, 'tests/golden/llama/gqa-tied/adapter'), join(workbench.home, 'models/notes'), { recursive: true })
+  await person.presses('New project')
+  await person.picks('models', 'mine')
+  await comesToThePlan(page, person)
+  await page.getByLabel('Name').fill('Mine')
+  await expect(person.button('Make the project')).toBeEnabled()
+  for (let i = 0; i < 2; i++) await page.goBack()
+  await person.presses('Add a PEFT adapter …')
+  await person.picks('models', 'notes')
+  await person.sees('mine with notes on top')
+  await person.reloads()
+  await person.sees('mine with notes on top')
+  for (let i = 0; i < 2; i++) await page.goForward()
+  await expect(page.getByText('notes lies on top of the model and is not merged with it')).toBeVisible()
+  await expect(person.button('Make the project')).toBeDisabled()
+  await page.getByRole('link', { name: 'merge both, or go on without the adapter' }).click()
+  await person.presses('Without the adapter')
+  await expect(person.button('Continue to the data')).toBeEnabled()
+})
+
 test('a folder that is gone when it is taken is not taken for the one before it', async ({ page, person, workbench }) => {
   layModel(workbench, 'good')
   const gone = layModel(workbench, 'gone')
