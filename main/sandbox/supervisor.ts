@@ -52,11 +52,15 @@ export function supervise(start: () => Child, limits: Limits): Supervisor {
   async function living(): Promise<Line> {
     if (child === null) {
       const process = start()
-      const errors = tailOf(process)
       const forget = (): void => { if (child?.process === process) child = null }
       process.once('exit', forget).once('error', forget)
-      child = { process, line: { opened: new Set(), ask: asker(process, errors, () => closed, limits.call) } }
-      await exchange(process, errors, () => closed, { doing: 'starting', limit: limits.start }, (reply): reply is Reply => 'ready' in reply)
+      const kill = (): void => {
+        forget() // an answer may still come before its end does: whoever is next must not meet a dying child
+        process.kill('SIGKILL')
+      }
+      const one: Supervised = { process, kill, errors: tailOf(process), closed: () => closed }
+      child = { process, line: { opened: new Set(), ask: asker(one, limits.call) } }
+      await exchange(one, { doing: 'starting', limit: limits.start }, (reply): reply is Reply => 'ready' in reply)
     }
     return child.line
   }
@@ -93,38 +97,46 @@ export function supervise(start: () => Child, limits: Limits): Supervisor {
 
 type Answer = Extract<Reply, { result: unknown } | { error: unknown }>
 
-function asker(process: Child, errors: () => string, closed: () => boolean, limit: number): Line['ask'] {
+interface Supervised {
+  readonly process: Child
+  readonly kill: () => void
+  /** The last of what it wrote to stderr. */
+  readonly errors: () => string
+  /** Is it being ended with Creamery? */
+  readonly closed: () => boolean
+}
+
+function asker(one: Supervised, limit: number): Line['ask'] {
   let id = 0
   return (call, args, options) => {
     const request = { id: ++id, call, args } as Request
-    const answer = exchange(process, errors, closed, { doing: options.doing, limit }, (reply): reply is Answer => {
+    const answer = exchange(one, { doing: options.doing, limit }, (reply): reply is Answer => {
       if (!('id' in reply) || reply.id !== request.id) return false
       if ('rows' in reply) options.onRows?.(reply.rows)
       if ('reach' in reply && reply.reach) options.onReach?.(reply.reach)
       return 'result' in reply || 'error' in reply
     })
-    process.send(request, () => undefined) // a failed send shows as the child's exit
-    const end = (): void => void process.kill('SIGKILL')
-    options.signal?.addEventListener('abort', end, { once: true })
+    one.process.send(request, () => undefined) // a failed send shows as the child's exit
+    options.signal?.addEventListener('abort', one.kill, { once: true })
     return answer.then(
       (reply) => {
         if ('error' in reply) throw new AppError(reply.error.code, reply.error.sentence)
         return reply.result as Calls[typeof call]['result']
       },
       (error: unknown) => { throw options.signal?.aborted ? stoppedError(options.doing) : error },
-    ).finally(() => options.signal?.removeEventListener('abort', end))
+    ).finally(() => options.signal?.removeEventListener('abort', one.kill))
   }
 }
 
 /** Waits for the reply that `isLast` accepts. Every message is a sign of life; silence beyond the limit, or death, rejects. */
 function exchange<Last extends Reply>(
-  process: Child, errors: () => string, closed: () => boolean, { doing, limit }: { doing: string; limit: number }, isLast: (reply: Reply) => reply is Last,
+  { process, kill, errors, closed }: Supervised, { doing, limit }: { doing: string; limit: number }, isLast: (reply: Reply) => reply is Last,
 ): Promise<Last> {
   return new Promise((resolve, reject) => {
     let late = false
     let timer = setTimeout(expire, limit)
     function expire(): void {
-      if (late) process.kill('SIGKILL') // the exit below rejects
+      if (late) kill() // the exit below rejects
       else timer = setTimeout(expire, secondLook)
       late = true
     }
