@@ -29,7 +29,7 @@ export class Workbench {
   #notices = 0
   /** Questions for the run's status. */
   #asked = 0
-  /** The last change of a setting: what is asked next is sent behind it. */
+  /** The last change of what will run: a start is sent behind it. */
   #changed: Promise<unknown> = Promise.resolve()
   connection = $state.raw<Connection>('connecting')
   info = $state.raw<AppInfo | null>(null)
@@ -111,10 +111,10 @@ export class Workbench {
 
   /** Carries the run on, through `until` or to where it has to wait. */
   async start(until?: Stage): Promise<Job | undefined> {
+    await this.#changed
     const { route } = place
     const shown = route.page === 'round' ? this.iteration(route.iterationId) : undefined
     if (shown?.active === false && shown.stages.some(({ status }) => status !== 'done')) return void this.tell('problem', 'This branch is kept as it was left, so nothing of it runs. Make it active first (in the list of steps), then start again.')
-    await this.#changed
     return this.attempt(() => this.ask('run/start', { key: newKey(), ...(until && { until }) }))
   }
 
@@ -129,7 +129,16 @@ export class Workbench {
 
   /** A setting of what is still to come; sent once the change before it is answered. @returns the settings, or undefined where main refuses */
   changeSetting<Name extends keyof RunSettings>(name: Name, value: RunSettings[Name]): Promise<SettingsView | undefined> {
-    const change = this.#changed.then(() => this.attempt(() => this.ask('run/change', { settings: { [name]: value } })))
+    return this.#change(() => this.ask('run/change', { settings: { [name]: value } }))
+  }
+
+  /** Makes a branch the path that is carried on. */
+  async activate(iterationId: string): Promise<void> {
+    await this.#change(async () => void (this.status = await this.ask('run/activate', { iterationId })))
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const change = this.#changed.then(() => this.attempt(work))
     this.#changed = change.catch(() => undefined) // a fault is heard of by who asked
     return change
   }

@@ -1,3 +1,4 @@
+import { hold } from './hold.ts'
 import { expect, test } from './workbench.ts'
 
 test.use({ scene: 'finished' })
@@ -44,11 +45,13 @@ test('a person goes back: what becomes stale and what it costs is said first, th
   expect(after.iterations.map(({ iterationId }) => iterationId)).toEqual(before.iterations.map(({ iterationId }) => iterationId))
   expect(after.others.map(({ iterationId }) => iterationId)).toContain(branch.iterationId)
 
-  // And the branch can be carried on.
+  // And the branch can be carried on, however slowly main hears of it.
   await person.chooses('1: M1 → M2·b')
-  await person.rail.getByRole('button', { name: 'Make it active' }).click()
   await person.goesTo('Train')
+  const letGo = await hold(page, 'run/activate')
+  await person.rail.getByRole('button', { name: 'Make it active' }).click()
   await person.button(/^(Train M2·b|Resume the training)$/).click()
+  letGo()
   await person.waitsFor(/^M2·b is trained/)
 })
 
