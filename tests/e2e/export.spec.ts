@@ -53,5 +53,5 @@ test('an export that breaks while another page is shown is told there, and stand
   await expect(page.getByRole('region', { name: 'Notices' })).toContainText('adapter_model.safetensors')
   await person.goesTo('Export')
   await person.reloads()
-  await expect(page.getByRole('main').getByRole('alert').filter({ hasText: 'adapter_model.safetensors' })).toBeVisible()
+  await expect(page.getByRole('main').getByRole('alert').filter({ hasText: 'adapter_model.safetensors' }).first()).toBeVisible()
 })

@@ -1,6 +1,7 @@
 /**
  * Specs of the whole workbench. `npm run test:e2e` runs them; with arguments as Playwright's: `npm run test:e2e -- rank --headed`,
  * or `-- rank --trace on` to see afterwards what happened (a trace of all would take as much of the machine as the specs).
+ * delays.ts makes main slow, to see that nothing hangs on the order of answers.
  */
 import { defineConfig } from '@playwright/test'
 import { availableParallelism } from 'node:os'

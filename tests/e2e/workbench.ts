@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import chromium from '@sparticuz/chromium'
 import { type Browser, type ElectronApplication, type Page, _electron, test as base, chromium as playwright, expect } from '@playwright/test'
 import type { Params, Reply, RequestName, Result } from '../../preload/contract/requests.ts'
+import { delayAll } from './delays.ts'
 import { electronBinary, root } from './electron.ts'
 import { Person } from './person.ts'
 import { type Scene, sceneOf } from './scenes.ts'
@@ -109,6 +110,7 @@ class InBrowser extends Workbench {
     const workbench = new InBrowser(browser, scene)
     workbench.#server = await Server.start(workbench)
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+    await delayAll(context)
     await workbench.watch(await context.newPage())
     await workbench.open()
     return workbench
